@@ -1,0 +1,1 @@
+//! migraph: plan and run PostgreSQL migrations in parallel.

@@ -1,0 +1,3 @@
+//! The `migraph` binary.
+
+fn main() {}
