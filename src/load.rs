@@ -1,0 +1,164 @@
+//! From a directory to a graph. The only reader of migration files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::graph::{self, MigrationGraph};
+use crate::model::{Code, Diagnostic, Diagnostics, Place, Source};
+use crate::parse::{self, Depth, ParsedFile};
+use crate::syntax::on_large_stack;
+
+/// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
+/// no message of 1 GiB either.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// What to load, and how closely to look at it.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The migrations directory.
+    pub dir: PathBuf,
+    /// Whether a file without a header depends on the one before it.
+    pub assume_chain: bool,
+    /// How closely each script is looked at.
+    pub depth: Depth,
+}
+
+/// A directory that can be planned.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its migrations.
+    pub graph: MigrationGraph,
+    /// What is worth saying and in nobody's way.
+    pub warnings: Diagnostics,
+}
+
+/// Reads and parses every `*.sql` file below the directory and builds the graph;
+/// on failure all errors and warnings, sorted by file and place.
+///
+/// Files and directories whose names begin with `.` are left out; symbolic links
+/// are followed. The order is that of the paths, so it is the same everywhere.
+pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
+    let mut files = find(&options.dir)?;
+    files.sort();
+    let depth = options.depth;
+    let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
+    let set = parse::settle(parsed, options.assume_chain);
+    let mut diagnostics = set.diagnostics;
+    let graph = match graph::build(set.migrations, &set.broken) {
+        Ok(graph) => Some(graph),
+        Err(problems) => {
+            diagnostics.extend(problems);
+            None
+        }
+    };
+    Diagnostic::sort(&mut diagnostics);
+    match graph {
+        Some(graph) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Ok(Loaded { graph, warnings: diagnostics })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+/// The migration files below `dir`, or why there can be none.
+fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+    let mut files = Vec::new();
+    let mut problems = directory_problem(dir);
+    let visible = |entry: &DirEntry| {
+        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+    };
+    for entry in WalkDir::new(dir).follow_links(true).into_iter().filter_entry(visible) {
+        match entry {
+            // A directory called x.sql is taken too: reading it says what it is.
+            Ok(entry) if is_sql(entry.path()) && entry.depth() > 0 => files.push(entry.into_path()),
+            Ok(_) => {}
+            Err(error) => match error.path().filter(|path| is_sql(path)) {
+                // Reading it will tell what is wrong with it, too.
+                Some(path) => files.push(path.to_owned()),
+                None => problems.extend(walk_problem(dir, &error)),
+            },
+        }
+    }
+    if problems.is_empty() && files.is_empty() {
+        let message = format!("there are no migrations in `{}`", dir.display());
+        problems
+            .push(Diagnostic::error(Code::UnreadableFile, message).help(
+                "migrations are files ending in `.sql`; `--dir DIR` names another directory",
+            ));
+    }
+    if problems.is_empty() { Ok(files) } else { Err(problems) }
+}
+
+fn directory_problem(dir: &Path) -> Diagnostics {
+    let what = match fs::metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => return vec![],
+        Ok(_) => "is not a directory".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+        Err(error) => format!("cannot be read: {}", reason(&error)),
+    };
+    let message = format!("the migrations directory `{}` {what}", dir.display());
+    vec![Diagnostic::error(Code::UnreadableFile, message).help("`--dir DIR` names another one")]
+}
+
+fn is_sql(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "sql")
+}
+
+/// What lies beside the migrations is nobody's business, unless migrations may
+/// lie in it.
+fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
+    let path = error.path().filter(|path| *path != dir)?;
+    let message = match (error.loop_ancestor(), error.io_error()) {
+        (Some(ancestor), _) => {
+            format!("`{}` is a link back to `{}`", path.display(), ancestor.display())
+        }
+        (None, Some(io)) if io.kind() == io::ErrorKind::NotFound => return None,
+        (None, Some(io)) => format!("cannot look into `{}`: {}", path.display(), reason(io)),
+        (None, None) => format!("cannot look into `{}`", path.display()),
+    };
+    Some(Diagnostic::error(Code::UnreadableFile, message))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        // The walk has just seen it: what is gone is the target of a link.
+        io::ErrorKind::NotFound => "the link leads nowhere".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn unreadable(source: &Arc<Source>, reason: &str) -> Diagnostic {
+    Diagnostic::error(Code::UnreadableFile, format!("cannot read the file: {reason}"))
+        .at(Place::file(source))
+}
+
+fn read(path: PathBuf, depth: Depth) -> ParsedFile {
+    match bytes_of(&path) {
+        Ok(bytes) => parse::parse(path, bytes, depth),
+        Err(reason) => {
+            let source = Arc::new(Source::new(path, ""));
+            let problem = unreadable(&source, &reason);
+            parse::unreadable(source, problem)
+        }
+    }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
+    if metadata.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err("it is larger than 1 GiB".to_owned());
+    }
+    fs::read(path).map_err(|error| reason(&error))
+}

@@ -1,0 +1,21 @@
+//! What a migration is: plain values without input or output.
+//!
+//! Everything here is made by [`crate::parse`] and only read afterwards. The
+//! types carry their invariants (an id that parsed is a valid id, a script has
+//! at least one statement), so nobody downstream checks them again.
+
+mod checksum;
+mod diagnostic;
+mod header;
+mod id;
+mod migration;
+mod script;
+mod source;
+
+pub use checksum::{CHECKSUM_ALGORITHM, Checksum};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity};
+pub use header::{Dependency, Header, Impact, TransactionMode};
+pub use id::{InvalidMigrationId, MigrationId};
+pub use migration::Migration;
+pub use script::{Execution, Script, Statement, StatementKind, TransactionControl};
+pub use source::{Location, Source, Span};

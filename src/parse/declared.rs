@@ -1,0 +1,85 @@
+//! From single files to a set whose dependencies are declared.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Declaration, ParsedFile};
+use crate::model::{
+    Code, Dependency, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, Span,
+};
+
+/// All files of a directory, each with its dependencies declared or assumed.
+#[derive(Debug, Default)]
+pub struct DeclaredSet {
+    /// What parsed, in the order of the files.
+    pub migrations: Vec<Migration>,
+    /// Ids of files that did not: naming them as a dependency is no mistake.
+    pub broken: BTreeSet<MigrationId>,
+    /// Everything that is wrong with the files by themselves.
+    pub diagnostics: Diagnostics,
+}
+
+/// Joins the files of a directory, given in their stable order.
+///
+/// With `assume_chain` a file without a header depends on the file before it,
+/// as in every tool that runs files by their number.
+pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
+    let without = files.iter().filter(|file| file.declaration == Declaration::NoHeader).count();
+    let mostly_without = without > 1 && without * 2 > files.len();
+    let mut set = DeclaredSet::default();
+    if mostly_without && !assume_chain {
+        set.diagnostics.push(no_headers(without, files.len(), &files));
+    }
+    let mut before: Option<MigrationId> = None;
+    for mut file in files {
+        set.diagnostics.append(&mut file.diagnostics);
+        let declared = match file.declaration {
+            Declaration::Listed => true,
+            Declaration::NoHeader if assume_chain => {
+                chain(file.migration.as_mut(), before.as_ref());
+                true
+            }
+            Declaration::NoHeader if mostly_without => false,
+            Declaration::NoHeader | Declaration::Missing => {
+                set.diagnostics.push(missing(&file.source, file.declaration));
+                false
+            }
+        };
+        before = file.id.clone().or(before);
+        match file.migration.filter(|_| declared) {
+            Some(migration) => set.migrations.push(migration),
+            None => set.broken.extend(file.id),
+        }
+    }
+    set
+}
+
+fn chain(migration: Option<&mut Migration>, before: Option<&MigrationId>) {
+    if let (Some(migration), Some(before)) = (migration, before) {
+        let dependency = Dependency { id: before.clone(), span: Span::default() };
+        migration.header.dependencies = vec![dependency];
+    }
+}
+
+fn no_headers(without: usize, all: usize, files: &[ParsedFile]) -> Diagnostic {
+    let message = format!("{without} of {all} files have no migraph header");
+    let problem = Diagnostic::error(Code::NoHeaders, message)
+        .help("`--assume-chain` reads each file without a header as depending on the one before it")
+        .help("to run in parallel, begin each file with a header; `-- @dependencies: []` is the only key it must have");
+    match files.iter().find(|file| file.declaration == Declaration::NoHeader) {
+        Some(first) => problem.at(Place::file(&first.source)),
+        None => problem,
+    }
+}
+
+fn missing(source: &Arc<Source>, declaration: Declaration) -> Diagnostic {
+    let problem = Diagnostic::error(Code::MissingDependencies, "`@dependencies` is missing")
+        .at(Place::new(source, Span::at(0), "a file without it would run first, by mistake"))
+        .help("list the migrations it needs, or write `-- @dependencies: []` for none");
+    match declaration {
+        Declaration::NoHeader => problem.help(
+            "`--assume-chain` reads each file without a header as depending on the one before it",
+        ),
+        _ => problem,
+    }
+}

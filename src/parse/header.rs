@@ -1,0 +1,217 @@
+//! The header: the `-- @key: value` lines of the leading comment block.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Declaration;
+use super::value::{self, Expected};
+use crate::model::{
+    Code, Dependency, Diagnostic, Header, Impact, MigrationId, Place, Source, Span, TransactionMode,
+};
+use crate::suggest::nearest;
+
+/// Every key there is, as it is written.
+const KEYS: [&str; 10] = [
+    "name",
+    "description",
+    "timestamp",
+    "rollbackSafe",
+    "performanceImpact",
+    "dependencies",
+    "transaction",
+    "lockTimeout",
+    "statementTimeout",
+    "exclusiveWith",
+];
+
+/// Reads the header from the line comments at `lines`.
+pub(super) fn parse(
+    source: &Arc<Source>,
+    lines: &[Span],
+    note: &mut dyn FnMut(Diagnostic),
+) -> (Header, Declaration) {
+    let end = lines.last().map_or(0, |line| line.end);
+    let mut reader = Reader { source, end, header: Header::default(), seen: HashMap::new(), note };
+    let mut read_to = 0;
+    // A list may have taken the following lines with it.
+    for line in lines {
+        if line.start >= read_to {
+            read_to = reader.line(*line);
+        }
+    }
+    let declaration = match () {
+        () if reader.seen.contains_key("dependencies") => Declaration::Listed,
+        () if reader.seen.is_empty() => Declaration::NoHeader,
+        () => Declaration::Missing,
+    };
+    (reader.header, declaration)
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    /// Where the last comment of the header ends.
+    end: usize,
+    header: Header,
+    /// Where each known key was first seen.
+    seen: HashMap<&'static str, Span>,
+    note: &'a mut dyn FnMut(Diagnostic),
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the entry that begins at `line`; returns where it ends.
+    fn line(&mut self, line: Span) -> usize {
+        let input = self.source.slice(Span::new(line.start, self.end));
+        if let Ok((rest, written)) = value::key(input) {
+            return self.entry(line, written, rest);
+        }
+        if let Ok((rest, written)) = value::old_key(input) {
+            self.old_entry(written, rest);
+        }
+        line.end
+    }
+
+    /// The place of a part of the header's text.
+    fn span_of(&self, part: &str, rest: &str) -> Span {
+        let start = self.end - rest.len() - part.len();
+        Span::new(start, start + part.len())
+    }
+
+    fn entry(&mut self, line: Span, written: &'a str, rest: &'a str) -> usize {
+        let span = self.span_of(written, rest);
+        let Some(key) = KEYS.into_iter().find(|key| *key == written) else {
+            self.unknown(written, span);
+            return line.end;
+        };
+        if let Some(first) = self.seen.insert(key, span) {
+            self.seen.insert(key, first);
+            (self.note)(
+                Diagnostic::error(Code::DuplicateKey, format!("`@{key}` is given twice"))
+                    .at(Place::new(self.source, span, "the second"))
+                    .also(Place::new(self.source, first, "the first")),
+            );
+            return line.end;
+        }
+        match value::colon(rest).and_then(|(rest, ())| self.value(key, rest)) {
+            Ok((rest, ())) => self.end - rest.len(),
+            Err(error) => {
+                self.malformed(key, &error);
+                line.end
+            }
+        }
+    }
+
+    /// Takes the value of `key` into the header.
+    fn value(&mut self, key: &str, input: &'a str) -> value::Parsed<'a, ()> {
+        let header = &mut self.header;
+        let rest = match key {
+            "name" => set_text(&mut header.name, input)?,
+            "description" => set_text(&mut header.description, input)?,
+            "timestamp" => set(&mut header.timestamp, value::timestamp(input)?),
+            "rollbackSafe" => set(&mut header.rollback_safe, boolean(input)?),
+            "performanceImpact" => put(&mut header.impact, impact(input)?),
+            "transaction" => put(&mut header.transaction, transaction(input)?),
+            "lockTimeout" => set(&mut header.lock_timeout, value::timeout(input)?),
+            "statementTimeout" => set(&mut header.statement_timeout, value::timeout(input)?),
+            list => {
+                let (rest, items) = value::list(input)?;
+                let items = items.into_iter().filter_map(|item| self.dependency(item)).collect();
+                match list {
+                    "exclusiveWith" => self.header.exclusive_with = items,
+                    _ => self.header.dependencies = items,
+                }
+                rest
+            }
+        };
+        Ok((rest, ()))
+    }
+
+    /// An item of a list; what is no id becomes a problem.
+    fn dependency(&mut self, item: &'a str) -> Option<Dependency> {
+        let start = item.as_ptr() as usize - self.source.text().as_ptr() as usize;
+        let span = Span::new(start, start + item.len());
+        match item.parse::<MigrationId>() {
+            Ok(id) => Some(Dependency { id, span }),
+            Err(error) => {
+                (self.note)(
+                    Diagnostic::error(Code::MalformedHeader, error.to_string())
+                        .at(Place::new(self.source, span, "no id"))
+                        .help("name the file's stem: `0001_users` for `0001_users.sql`"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The form of older files; what cannot be read in it is only a remark.
+    fn old_entry(&mut self, written: &str, rest: &'a str) {
+        let Ok((_, found)) = value::text(rest) else { return };
+        let header = &mut self.header;
+        match written {
+            "Migration" => header.name = header.name.take().or_else(|| Some(found.to_owned())),
+            "Description" => {
+                header.description = header.description.take().or_else(|| Some(found.to_owned()));
+            }
+            _ => header.timestamp = header.timestamp.or(value::timestamp(rest).ok().map(|it| it.1)),
+        }
+    }
+
+    fn unknown(&mut self, written: &str, span: Span) {
+        let problem = Diagnostic::warning(Code::UnknownKey, format!("unknown key `@{written}`"))
+            .at(Place::new(self.source, span, "not a key of ours"));
+        (self.note)(match nearest(written, KEYS) {
+            Some(near) => problem.help(format!("did you mean `@{near}`?")),
+            None => problem
+                .help(format!("the keys are {}", KEYS.map(|key| format!("`@{key}`")).join(", "))),
+        });
+    }
+
+    fn malformed(&mut self, key: &str, error: &nom::Err<Expected<'_>>) {
+        let (nom::Err::Error(expected) | nom::Err::Failure(expected)) = error else { return };
+        let rest = expected.at;
+        let start = self.end - rest.len();
+        let line = rest.lines().next().unwrap_or_default();
+        let word = line.split([' ', ',', ']']).next().unwrap_or_default();
+        let span = Span::new(start, start + word.len());
+        (self.note)(
+            Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
+                .at(Place::new(self.source, span, format!("expected {}", expected.what))),
+        );
+    }
+}
+
+fn set<'a, T>(target: &mut Option<T>, (rest, value): (&'a str, T)) -> &'a str {
+    *target = Some(value);
+    rest
+}
+
+fn put<'a, T>(target: &mut T, (rest, value): (&'a str, T)) -> &'a str {
+    *target = value;
+    rest
+}
+
+fn set_text<'a>(
+    target: &mut Option<String>,
+    input: &'a str,
+) -> Result<&'a str, nom::Err<Expected<'a>>> {
+    let (rest, text) = value::text(input)?;
+    Ok(set(target, (rest, text.to_owned())))
+}
+
+fn boolean(input: &str) -> value::Parsed<'_, bool> {
+    value::word("`true` or `false`", &[("true", true), ("false", false)])(input)
+}
+
+fn impact(input: &str) -> value::Parsed<'_, Impact> {
+    const WORDS: &[(&str, Impact)] =
+        &[("low", Impact::Low), ("medium", Impact::Medium), ("high", Impact::High)];
+    value::word("`low`, `medium` or `high`", WORDS)(input)
+}
+
+fn transaction(input: &str) -> value::Parsed<'_, TransactionMode> {
+    const WORDS: &[(&str, TransactionMode)] = &[
+        ("auto", TransactionMode::Auto),
+        ("always", TransactionMode::Always),
+        ("never", TransactionMode::Never),
+    ];
+    value::word("`auto`, `always` or `never`", WORDS)(input)
+}

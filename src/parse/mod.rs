@@ -1,0 +1,129 @@
+//! From bytes to [`Migration`]s: header, sections, statements.
+//!
+//! Nothing here fails as a whole: what is wrong becomes a [`Diagnostic`] with
+//! its place, and parsing goes on, so that one run reports everything.
+
+mod checksum;
+mod declared;
+mod header;
+mod script;
+mod sections;
+mod text;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use declared::{DeclaredSet, settle};
+
+use crate::model::{Code, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source};
+use crate::syntax;
+
+/// What a file says about its dependencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declaration {
+    /// `@dependencies` is there.
+    Listed,
+    /// There is a header, but no `@dependencies` in it.
+    Missing,
+    /// There is no `@` key at all.
+    NoHeader,
+}
+
+/// One file, parsed as far as it could be.
+#[derive(Debug)]
+pub struct ParsedFile {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Its id, when its name is one.
+    pub id: Option<MigrationId>,
+    /// What it says about its dependencies.
+    pub declaration: Declaration,
+    /// The migration, when nothing that is an error was found; its dependencies
+    /// are empty unless they were listed.
+    pub migration: Option<Migration>,
+    /// Everything that is wrong with it.
+    pub diagnostics: Diagnostics,
+}
+
+/// How thoroughly to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Tokens; the parser only where pieces of a file will be run apart.
+    Tokens,
+    /// Every script through the parser.
+    Syntax,
+}
+
+/// Parses the bytes of the file at `path`.
+pub fn parse(path: PathBuf, bytes: Vec<u8>, depth: Depth) -> ParsedFile {
+    match text::normalise(path, bytes) {
+        Ok(source) => parse_source(&Arc::new(source), depth),
+        Err(unreadable) => unreadable,
+    }
+}
+
+/// A file of which nothing is known but what is wrong with it.
+pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedFile {
+    ParsedFile {
+        id: id_of(&source).ok(),
+        source,
+        declaration: Declaration::Listed,
+        migration: None,
+        diagnostics: vec![diagnostic],
+    }
+}
+
+fn id_of(source: &Arc<Source>) -> Result<MigrationId, Diagnostic> {
+    let stem = source.path().file_stem().unwrap_or_default().to_string_lossy();
+    stem.parse().map_err(|error: crate::model::InvalidMigrationId| {
+        Diagnostic::error(Code::InvalidId, error.to_string())
+            .at(Place::file(source))
+            .help("rename the file: its stem is the id that others depend on")
+    })
+}
+
+fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
+    let lexed = syntax::lex(source.text());
+    let mut diagnostics = Diagnostics::new();
+    let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
+
+    let id = id_of(source).map_err(&mut note).ok();
+    let sections = sections::find(source, &lexed, &mut note);
+    let (header, declaration) = header::parse(source, &sections.header, &mut note);
+    let context = script::Context { source, lexed: &lexed, mode: header.transaction, depth };
+    let up = script::parse(context, sections.up, &mut note);
+    let down = sections.down.and_then(|span| script::parse(context, span, &mut note));
+    if up.is_none() {
+        note(nothing_to_run(source, sections.down.is_some()));
+    }
+    let broken = diagnostics.iter().any(Diagnostic::is_error);
+    let migration = match (id.clone(), up) {
+        (Some(id), Some(up)) if !broken => Some(assemble(id, source, header, up, down)),
+        _ => None,
+    };
+    ParsedFile { source: Arc::clone(source), id, declaration, migration, diagnostics }
+}
+
+fn assemble(
+    id: MigrationId,
+    source: &Arc<Source>,
+    header: Header,
+    up: crate::model::Script,
+    down: Option<crate::model::Script>,
+) -> Migration {
+    Migration { id, source: Arc::clone(source), header, up, down }
+}
+
+fn nothing_to_run(source: &Arc<Source>, has_down: bool) -> Diagnostic {
+    let message = if source.text().trim().is_empty() {
+        "the file is empty"
+    } else if has_down {
+        "there is a down section, but nothing to run up"
+    } else {
+        "there is no SQL to run"
+    };
+    Diagnostic::error(Code::EmptyScript, message)
+        .at(Place::file(source))
+        .help("write the statements behind a line `-- UP MIGRATION`; for a migration that does nothing on purpose, `SELECT 1;`")
+}

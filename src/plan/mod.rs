@@ -1,0 +1,201 @@
+//! From a graph and what is applied to what will run: layers, estimates, the
+//! critical path, and the queue that decides what starts next.
+//!
+//! Pure: no thread, no clock, no database. The same input gives the same plan.
+
+mod estimate;
+mod queue;
+mod simulate;
+mod state;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub use estimate::{Basis, Estimate, Estimator, InvalidTimings, Timings};
+pub use queue::{ReadyQueue, Schedule};
+pub use simulate::simulate;
+pub use state::{Applied, Comparison, Started, Unfinished, compare};
+
+use crate::graph::{MigrationGraph, Node};
+
+/// What will run, and in which order.
+///
+/// Holds the pending migrations only; each waits for its pending ancestors, also
+/// for those it reaches through migrations that are applied already. Computed
+/// under the run lock for a run, and never stored.
+#[derive(Debug)]
+pub struct Plan {
+    layers: Vec<Vec<Node>>,
+    /// By [`Node::index`]; `None` for what is not pending.
+    steps: Vec<Option<Step>>,
+    critical_path: Vec<Node>,
+}
+
+/// One pending migration.
+#[derive(Clone, Debug)]
+struct Step {
+    layer: usize,
+    dependencies: Vec<Node>,
+    dependents: Vec<Node>,
+    conflicts: Vec<Node>,
+    estimate: Estimate,
+    /// The estimated time from its start to the end of the longest chain behind it.
+    remaining: Duration,
+}
+
+impl Plan {
+    /// Plans `wanted` (a table by [`Node::index`]) without what is in `applied`.
+    pub fn new(
+        graph: &MigrationGraph,
+        wanted: &[bool],
+        applied: &BTreeSet<Node>,
+        estimator: &Estimator,
+    ) -> Self {
+        let pending = |node: Node| wanted[node.index()] && !applied.contains(&node);
+        let mut steps: Vec<Option<Step>> = graph.nodes().map(|_| None).collect();
+        let mut layers: Vec<Vec<Node>> = Vec::new();
+        for (node, dependencies) in pending_dependencies(graph, &pending) {
+            let layer = dependencies.iter().filter_map(|it| steps[it.index()].as_ref());
+            let layer = layer.map(|step| step.layer + 1).max().unwrap_or(0);
+            if layers.len() <= layer {
+                layers.resize(layer + 1, Vec::new());
+            }
+            layers[layer].push(node);
+            for dependency in &dependencies {
+                steps[dependency.index()].as_mut().map(|step| step.dependents.push(node));
+            }
+            let exclusive = graph.exclusive_with(node).iter().copied();
+            steps[node.index()] = Some(Step {
+                layer,
+                dependencies,
+                dependents: Vec::new(),
+                conflicts: exclusive.filter(|other| pending(*other)).collect(),
+                estimate: estimator.estimate(graph.migration(node)),
+                remaining: Duration::ZERO,
+            });
+        }
+        layers.iter_mut().for_each(|layer| layer.sort_unstable());
+        let mut plan = Self { layers, steps, critical_path: Vec::new() };
+        plan.find_critical_path();
+        plan
+    }
+
+    /// Migrations whose longest distance from a pending root is equal, in the
+    /// order of their ids. Never holds an empty layer.
+    pub fn layers(&self) -> &[Vec<Node>] {
+        &self.layers
+    }
+
+    /// How many migrations will run.
+    pub fn len(&self) -> usize {
+        self.layers.iter().map(Vec::len).sum()
+    }
+
+    /// True when nothing is pending.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// All pending migrations, layer by layer.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        self.layers.iter().flatten().copied()
+    }
+
+    /// The layer of `node`, from 0; `None` when it is not pending.
+    pub fn layer(&self, node: Node) -> Option<usize> {
+        self.step(node).map(|step| step.layer)
+    }
+
+    /// The pending migrations that `node` waits for.
+    pub fn dependencies(&self, node: Node) -> &[Node] {
+        self.step(node).map_or(&[], |step| &step.dependencies)
+    }
+
+    /// The pending migrations that wait for `node`.
+    pub fn dependents(&self, node: Node) -> &[Node] {
+        self.step(node).map_or(&[], |step| &step.dependents)
+    }
+
+    /// The pending migrations that must not run beside `node`.
+    pub fn conflicts(&self, node: Node) -> &[Node] {
+        self.step(node).map_or(&[], |step| &step.conflicts)
+    }
+
+    /// How long `node` is expected to take; `None` when it is not pending.
+    pub fn estimate(&self, node: Node) -> Option<Estimate> {
+        self.step(node).map(|step| step.estimate)
+    }
+
+    /// The estimated time from the start of `node` to the end of the longest
+    /// chain behind it: the scheduler's priority.
+    pub fn remaining(&self, node: Node) -> Duration {
+        self.step(node).map_or(Duration::ZERO, |step| step.remaining)
+    }
+
+    /// The chain that no number of workers can shorten, from its root on.
+    pub fn critical_path(&self) -> &[Node] {
+        &self.critical_path
+    }
+
+    /// The estimated length of the critical path.
+    pub fn critical_time(&self) -> Duration {
+        self.critical_path.first().map_or(Duration::ZERO, |first| self.remaining(*first))
+    }
+
+    /// How many places a table by [`Node::index`] needs.
+    fn table_len(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn step(&self, node: Node) -> Option<&Step> {
+        self.steps.get(node.index())?.as_ref()
+    }
+
+    /// Fills `remaining` from the leaves up and follows the longest chain down.
+    fn find_critical_path(&mut self) {
+        for layer in self.layers.iter().rev() {
+            for node in layer {
+                let behind = self.dependents(*node).iter().map(|it| self.remaining(*it)).max();
+                if let Some(step) = &mut self.steps[node.index()] {
+                    step.remaining = step.estimate.time + behind.unwrap_or_default();
+                }
+            }
+        }
+        let longest = |nodes: &[Node]| {
+            nodes
+                .iter()
+                .copied()
+                .max_by_key(|node| (self.remaining(*node), std::cmp::Reverse(*node)))
+        };
+        let mut path = Vec::new();
+        let mut at = self.layers.first().and_then(|roots| longest(roots));
+        while let Some(node) = at {
+            path.push(node);
+            at = longest(self.dependents(node));
+        }
+        self.critical_path = path;
+    }
+}
+
+/// Each pending node behind its pending dependencies, with these. An applied
+/// migration between two pending ones hands on what it waits for.
+fn pending_dependencies(
+    graph: &MigrationGraph,
+    pending: &impl Fn(Node) -> bool,
+) -> Vec<(Node, Vec<Node>)> {
+    let mut reaches: Vec<BTreeSet<Node>> = vec![BTreeSet::new(); graph.len()];
+    let mut found = Vec::new();
+    for node in graph.topological().iter().copied() {
+        let mut nearest = BTreeSet::new();
+        for dependency in graph.dependencies(node) {
+            nearest.extend(&reaches[dependency.index()]);
+        }
+        if pending(node) {
+            found.push((node, nearest.into_iter().collect()));
+            reaches[node.index()] = BTreeSet::from([node]);
+        } else {
+            reaches[node.index()] = nearest;
+        }
+    }
+    found
+}

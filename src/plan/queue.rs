@@ -1,0 +1,172 @@
+//! What may start now.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::time::Duration;
+
+use super::Plan;
+use crate::graph::Node;
+
+/// When a migration whose dependencies are applied may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Schedule {
+    /// When every earlier layer is applied: what runs beside what is then easy
+    /// to read and to repeat.
+    #[default]
+    Layers,
+    /// At once, the longest remaining chain first: the fast one.
+    Ready,
+}
+
+impl Schedule {
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Layers => "layers",
+            Self::Ready => "ready",
+        }
+    }
+}
+
+/// Ready migrations, the most urgent first; ids break ties.
+type Ready = BinaryHeap<(Duration, Reverse<Node>)>;
+
+/// Decides what starts next, under dependencies, conflicts and a number of
+/// slots. It knows neither threads nor time: whoever drives it says what ended.
+///
+/// Every node of its plan is in exactly one place: waiting (dependencies not
+/// applied, or its layer not open), ready, held back by one running node it
+/// conflicts with, running, applied, or failed.
+#[derive(Debug)]
+pub struct ReadyQueue<'a> {
+    plan: &'a Plan,
+    schedule: Schedule,
+    slots: usize,
+    /// By [`Node::index`]: how many dependencies are not applied yet.
+    missing: Vec<usize>,
+    ready: Ready,
+    /// Nodes that wait for the end of a running one.
+    held: BTreeMap<Node, Vec<Node>>,
+    running: BTreeSet<Node>,
+    started: Vec<bool>,
+    /// The open layer and how many of its nodes have not been applied; used
+    /// under [`Schedule::Layers`] only.
+    layer: usize,
+    left_in_layer: usize,
+    applied: usize,
+    stopped: bool,
+}
+
+impl<'a> ReadyQueue<'a> {
+    /// A queue over the whole plan with at least one slot.
+    pub fn new(plan: &'a Plan, schedule: Schedule, slots: usize) -> Self {
+        let mut missing = vec![0; plan.table_len()];
+        for node in plan.nodes() {
+            missing[node.index()] = plan.dependencies(node).len();
+        }
+        let mut queue = Self {
+            plan,
+            schedule,
+            slots: slots.max(1),
+            missing,
+            ready: Ready::new(),
+            held: BTreeMap::new(),
+            running: BTreeSet::new(),
+            started: vec![false; plan.table_len()],
+            layer: 0,
+            left_in_layer: plan.layers().first().map_or(0, Vec::len),
+            applied: 0,
+            stopped: false,
+        };
+        queue.plan.layers().iter().take(1).flatten().for_each(|root| queue.make_ready(*root));
+        queue
+    }
+
+    /// Takes the next migration that may start now and counts it as running.
+    /// `None` while nothing may start.
+    pub fn next(&mut self) -> Option<Node> {
+        while !self.stopped && self.running.len() < self.slots {
+            let (_, Reverse(node)) = self.ready.pop()?;
+            let plan = self.plan;
+            match plan.conflicts(node).iter().find(|other| self.running.contains(other)) {
+                Some(other) => self.held.entry(*other).or_default().push(node),
+                None => {
+                    self.running.insert(node);
+                    self.started[node.index()] = true;
+                    return Some(node);
+                }
+            }
+        }
+        None
+    }
+
+    /// Says that a running migration is applied.
+    pub fn applied(&mut self, node: Node) {
+        if !self.end(node) {
+            return;
+        }
+        self.applied += 1;
+        let plan = self.plan;
+        for dependent in plan.dependents(node) {
+            let missing = &mut self.missing[dependent.index()];
+            *missing -= 1;
+            if *missing == 0 && self.schedule == Schedule::Ready {
+                self.make_ready(*dependent);
+            }
+        }
+        if self.schedule == Schedule::Layers {
+            self.left_in_layer -= 1;
+            if self.left_in_layer == 0 {
+                self.open_next_layer();
+            }
+        }
+    }
+
+    /// Says that a running migration is not applied; nothing that depends on it
+    /// will start.
+    pub fn failed(&mut self, node: Node) {
+        self.end(node);
+    }
+
+    /// Starts nothing more.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// What has been started and has not ended.
+    pub fn running(&self) -> &BTreeSet<Node> {
+        &self.running
+    }
+
+    /// How many have been applied.
+    pub fn applied_count(&self) -> usize {
+        self.applied
+    }
+
+    /// What was never started, in the order of the plan.
+    pub fn not_started(&self) -> Vec<Node> {
+        self.plan.nodes().filter(|node| !self.started[node.index()]).collect()
+    }
+
+    fn make_ready(&mut self, node: Node) {
+        self.ready.push((self.plan.remaining(node), Reverse(node)));
+    }
+
+    /// Takes a node off the running ones and frees what it held back; false when
+    /// it was not running.
+    fn end(&mut self, node: Node) -> bool {
+        let was_running = self.running.remove(&node);
+        for held in self.held.remove(&node).unwrap_or_default() {
+            self.make_ready(held);
+        }
+        was_running
+    }
+
+    fn open_next_layer(&mut self) {
+        self.layer += 1;
+        let plan = self.plan;
+        let Some(layer) = plan.layers().get(self.layer) else { return };
+        self.left_in_layer = layer.len();
+        layer.iter().for_each(|node| self.make_ready(*node));
+    }
+}

@@ -1,0 +1,16 @@
+//! PostgreSQL's lexical structure, and the verdict of a full parser.
+//!
+//! Statement boundaries, transaction control and checksums come from tokens
+//! alone, as in psql: that is fast, and never loses text. The tree is asked only
+//! whether a script is valid ([`check`]). Together with `sql/` this is the only
+//! room that knows the parser crate (squawk).
+
+mod check;
+mod classify;
+mod nesting;
+mod statements;
+mod token;
+
+pub use check::{SyntaxError, check, on_large_stack};
+pub use statements::{StatementTokens, statements};
+pub use token::{Lexed, Token, TokenKind, Unterminated, lex};

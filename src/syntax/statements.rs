@@ -1,0 +1,176 @@
+//! Where statements begin and end.
+
+use super::classify::kind_of;
+use super::token::{Token, TokenKind};
+use crate::model::{Span, StatementKind};
+
+/// One statement as a run of tokens, comments inside it included.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementTokens<'a> {
+    source: &'a str,
+    tokens: &'a [Token],
+}
+
+impl<'a> StatementTokens<'a> {
+    /// From the first significant token to the last, the `;` included.
+    pub fn span(&self) -> Span {
+        let end = self.tokens.last().map_or(0, |token| token.span().end);
+        Span::new(self.tokens.first().map_or(end, |token| token.span().start), end)
+    }
+
+    /// What running it needs.
+    pub fn kind(&self) -> StatementKind {
+        kind_of(*self)
+    }
+
+    /// The tokens PostgreSQL's grammar sees, without the final `;`.
+    pub(super) fn significant(self) -> impl Iterator<Item = Token> + 'a {
+        let wanted =
+            |token: &&Token| token.kind.is_significant() && token.kind != TokenKind::Semicolon;
+        self.tokens.iter().filter(wanted).copied()
+    }
+
+    /// The text behind the tokens.
+    pub(super) fn source(self) -> &'a str {
+        self.source
+    }
+}
+
+/// Cuts tokens into statements at each `;` that is neither in parentheses nor in
+/// the body of a SQL-standard function.
+///
+/// The rules are psql's (`src/fe_utils/psqlscan.l`): inside
+/// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`, `BEGIN` and `CASE` open and `END`
+/// closes a body. Empty statements (`;;`) are left out.
+pub fn statements<'a>(source: &'a str, tokens: &'a [Token]) -> Vec<StatementTokens<'a>> {
+    let mut found = Vec::new();
+    let mut scan = Scan::default();
+    let mut first = None;
+    let mut last = 0;
+    for (at, token) in tokens.iter().enumerate().filter(|(_, t)| t.kind.is_significant()) {
+        let ends = scan.ends_statement(source, *token);
+        if first.is_none() && !ends && token.kind != TokenKind::CopyData {
+            first = Some(at);
+        }
+        last = at;
+        if ends {
+            if let Some(start) = first.take() {
+                found.push(StatementTokens { source, tokens: &tokens[start..=at] });
+            }
+            scan = Scan::default();
+        }
+    }
+    if let Some(start) = first {
+        found.push(StatementTokens { source, tokens: &tokens[start..=last] });
+    }
+    found
+}
+
+/// What of a statement matters to find its end.
+#[derive(Default)]
+struct Scan {
+    parentheses: usize,
+    bodies: usize,
+    words: usize,
+    routine: RoutinePrefix,
+}
+
+/// How much of `CREATE [OR REPLACE] FUNCTION|PROCEDURE` has been read.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum RoutinePrefix {
+    #[default]
+    Nothing,
+    Create,
+    Or,
+    Replace,
+    Routine,
+    No,
+}
+
+impl RoutinePrefix {
+    fn after(self, source: &str, token: Token) -> Self {
+        let is = |word| token.is_word(source, word);
+        match self {
+            Self::Routine | Self::No => self,
+            Self::Nothing if is("create") => Self::Create,
+            Self::Create if is("or") => Self::Or,
+            Self::Or if is("replace") => Self::Replace,
+            Self::Create | Self::Replace if is("function") || is("procedure") => Self::Routine,
+            _ => Self::No,
+        }
+    }
+}
+
+impl Scan {
+    fn ends_statement(&mut self, source: &str, token: Token) -> bool {
+        match token.kind {
+            TokenKind::Open if token.text(source) == "(" => self.parentheses += 1,
+            TokenKind::Close if token.text(source) == ")" => {
+                self.parentheses = self.parentheses.saturating_sub(1);
+            }
+            TokenKind::Semicolon => return self.parentheses == 0 && self.bodies == 0,
+            TokenKind::Word => self.word(source, token),
+            _ => {}
+        }
+        if self.words == 0 && token.kind != TokenKind::Word {
+            self.routine = RoutinePrefix::No;
+        }
+        false
+    }
+
+    fn word(&mut self, source: &str, token: Token) {
+        self.words += 1;
+        self.routine = self.routine.after(source, token);
+        if self.routine != RoutinePrefix::Routine || self.parentheses > 0 {
+            return;
+        }
+        if token.is_word(source, "begin") || (self.bodies > 0 && token.is_word(source, "case")) {
+            self.bodies += 1;
+        } else if token.is_word(source, "end") {
+            self.bodies = self.bodies.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::token::lex;
+    use super::*;
+
+    fn cut(text: &str) -> Vec<&str> {
+        let lexed = lex(text);
+        statements(text, &lexed.tokens)
+            .iter()
+            .map(|statement| &text[statement.span().start..statement.span().end])
+            .collect()
+    }
+
+    #[test]
+    fn a_semicolon_ends_a_statement_unless_it_is_inside_something() {
+        let cases: [(&str, &[&str]); 8] = [
+            ("", &[]),
+            (" -- only a remark\n;;", &[]),
+            ("select 1; select ';' /* ; */;", &["select 1;", "select ';' /* ; */;"]),
+            ("select 1", &["select 1"]),
+            (
+                "create rule r as on insert to t do (select 1; select 2); select 3",
+                &["create rule r as on insert to t do (select 1; select 2);", "select 3"],
+            ),
+            (
+                "create function f() returns int language sql begin atomic select case when true then 1 end; select 2; end; select 3;",
+                &[
+                    "create function f() returns int language sql begin atomic select case when true then 1 end; select 2; end;",
+                    "select 3;",
+                ],
+            ),
+            (
+                "begin; create table t(a int); end; select 1",
+                &["begin;", "create table t(a int);", "end;", "select 1"],
+            ),
+            ("do $$ begin null; end $$; -- last", &["do $$ begin null; end $$;"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(cut(text), expected, "{text}");
+        }
+    }
+}
