@@ -8,7 +8,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 /// Steps spent on making a cycle shorter. A search from each node of a knot
 /// costs its square; behind this bound the shortest found so far is good enough.
-const MAX_STEPS: usize = 20_000_000;
+const MAX_STEPS: usize = 1_000_000;
 
 /// For each strongly connected component with a cycle, a shortest one, as node
 /// indexes: each depends on the next, the last on the first. A cycle begins with

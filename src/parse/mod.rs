@@ -74,6 +74,12 @@ pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedF
     }
 }
 
+/// The checksum of one statement, as the ledger keeps it for statements that
+/// run without a transaction.
+pub fn statement_checksum(sql: &str) -> crate::model::Checksum {
+    checksum::of_tokens(sql, &syntax::lex(sql).tokens)
+}
+
 fn id_of(source: &Arc<Source>) -> Result<MigrationId, Diagnostic> {
     let stem = source.path().file_stem().unwrap_or_default().to_string_lossy();
     stem.parse().map_err(|error: crate::model::InvalidMigrationId| {

@@ -57,7 +57,7 @@ impl Unfinished {
 }
 
 /// The ledger held against the files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// Files that are applied, changed ones included.
     pub applied: BTreeMap<Node, Applied>,

@@ -3,8 +3,8 @@
 //! The list of statements that cannot run in a transaction block was made by
 //! running each on PostgreSQL 13 to 18 (`docs/design/transactions.md`).
 
-use super::statements::StatementTokens;
-use super::token::{Token, TokenKind};
+use super::statements::{StatementTokens, statements};
+use super::token::{Token, TokenKind, lex};
 use crate::model::{Span, StatementKind, TransactionControl};
 
 use StatementKind::{Copy, NonTransactional, Plain, Session, SessionReset, Transaction};
@@ -211,6 +211,44 @@ fn cluster(words: &Words) -> StatementKind {
     if everything { NonTransactional("CLUSTER of all tables") } else { Plain }
 }
 
+/// The index that a `CREATE INDEX CONCURRENTLY IF NOT EXISTS` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexName {
+    /// Its name as PostgreSQL stores it.
+    pub name: String,
+    /// Its table as it is written, perhaps qualified or quoted.
+    pub table: String,
+}
+
+/// The index of `CREATE [UNIQUE] INDEX CONCURRENTLY IF NOT EXISTS name ON [ONLY]
+/// table`; `None` for any other statement.
+pub fn index_if_not_exists(sql: &str) -> Option<IndexName> {
+    let lexed = lex(sql);
+    let words = Words::of(*statements(sql, &lexed.tokens).first()?);
+    let unique = usize::from(words.get(1) == "unique");
+    let prefix = ["index", "concurrently", "if", "not", "exists"];
+    let matches = |at: usize, word: &str| words.get(at) == word;
+    let named = 6 + unique;
+    let is_one = matches(0, "create")
+        && prefix.iter().enumerate().all(|(at, word)| matches(1 + unique + at, word))
+        && matches(named + 1, "on");
+    if !is_one {
+        return None;
+    }
+    let only = usize::from(matches(named + 2, "only"));
+    let table: String = words.texts[named + 2 + only..]
+        .iter()
+        .take_while(|text| *text != "(" && *text != "using")
+        .map(String::as_str)
+        .collect();
+    let written = words.get(named);
+    let name = match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => written.to_owned(),
+    };
+    Some(IndexName { name, table })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{lex, statements};
@@ -250,6 +288,28 @@ mod tests {
         ];
         for text in outside {
             assert!(matches!(kind(text), NonTransactional(_)), "{text}: {:?}", kind(text));
+        }
+    }
+
+    #[test]
+    fn the_index_of_if_not_exists_is_named() {
+        let index = |name: &str, table: &str| {
+            Some(IndexName { name: name.to_owned(), table: table.to_owned() })
+        };
+        let cases = [
+            (
+                "create unique index concurrently if not exists I on only s.T using gin (a)",
+                index("i", "s.t"),
+            ),
+            (
+                "CREATE INDEX CONCURRENTLY IF NOT EXISTS \"My\"\"I\" ON \"S\".t(a);",
+                index("My\"I", "\"S\".t"),
+            ),
+            ("CREATE INDEX CONCURRENTLY i ON t(a)", None),
+            ("CREATE INDEX IF NOT EXISTS i ON t(a)", None),
+        ];
+        for (sql, expected) in cases {
+            assert_eq!(index_if_not_exists(sql), expected, "{sql}");
         }
     }
 

@@ -12,5 +12,6 @@ mod statements;
 mod token;
 
 pub use check::{SyntaxError, check, on_large_stack};
+pub use classify::{IndexName, index_if_not_exists};
 pub use statements::{StatementTokens, statements};
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};

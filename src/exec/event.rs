@@ -1,0 +1,49 @@
+//! What happens during a run, while it happens.
+
+use super::control::Stop;
+use crate::engine::{Failure, Receipt};
+use crate::graph::Node;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A migration was handed to a worker.
+    Started {
+        /// Which.
+        node: Node,
+    },
+    /// One statement of a script that runs statement by statement was sent.
+    Statement {
+        /// Of which migration.
+        node: Node,
+        /// Its number, from 1.
+        number: usize,
+    },
+    /// A migration is applied and recorded.
+    Applied {
+        /// Which.
+        node: Node,
+        /// What the database says.
+        receipt: Receipt,
+    },
+    /// A migration is not applied.
+    Failed {
+        /// Which.
+        node: Node,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// The run was asked to stop.
+    Stopping {
+        /// How urgently.
+        stop: Stop,
+        /// How many migrations are running.
+        running: usize,
+    },
+}
+
+/// Whoever wants to know. Called on the run loop's task: it must not block.
+pub trait EventSink {
+    /// Takes one event.
+    fn event(&mut self, event: &Event<'_>);
+}

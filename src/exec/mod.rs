@@ -1,0 +1,14 @@
+//! Running a plan: the ready queue in, events and a result out.
+//!
+//! The run loop is one task. It starts migrations as the queue allows, each on a
+//! worker of its own, and waits for whatever ends first. It never stops in the
+//! middle: a failure or a signal ends the dispatch, what runs is waited for, and
+//! only then does it report (`docs/design/running.md`).
+
+mod control;
+mod event;
+mod run;
+
+pub use control::{Control, Stop, StopSignal};
+pub use event::{Event, EventSink};
+pub use run::{Ended, RunOptions, RunResult, Skip, run};

@@ -1,0 +1,65 @@
+//! One function for each verb: returns data, takes an event sink, never prints.
+
+mod plan;
+mod server;
+mod status;
+mod up;
+
+pub use plan::{PlanOptions, Planned, plan};
+pub use server::ServerError;
+pub use status::{Status, status};
+pub use up::{Interrupted, UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
+
+use crate::graph::MigrationGraph;
+use crate::suggest::nearest;
+
+/// Ids given to `--target` that no file has, each with the nearest that one has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no migration has the id {}", .0.iter().map(|it| format!("`{}`", it.id)).collect::<Vec<_>>().join(", "))]
+pub struct UnknownTargets(pub Vec<UnknownTarget>);
+
+/// One such id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTarget {
+    /// As it was given.
+    pub id: String,
+    /// What was probably meant.
+    pub nearest: Option<String>,
+}
+
+impl UnknownTargets {
+    /// What to do next.
+    pub fn help(&self) -> String {
+        let near: Vec<_> = self.0.iter().filter_map(|it| it.nearest.as_deref()).collect();
+        match near.as_slice() {
+            [] => "`migraph plan --offline` lists the ids".to_owned(),
+            near => format!(
+                "did you mean {}?",
+                near.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+            ),
+        }
+    }
+}
+
+/// The targets and all their ancestors, as a table by node index; everything
+/// when there is no target.
+pub fn wanted(graph: &MigrationGraph, targets: &[String]) -> Result<Vec<bool>, UnknownTargets> {
+    if targets.is_empty() {
+        return Ok(vec![true; graph.len()]);
+    }
+    let mut nodes = Vec::new();
+    let mut unknown = Vec::new();
+    for target in targets {
+        // A path to the file is as clear as its id.
+        let stem = target.rsplit('/').next().unwrap_or(target);
+        let stem = stem.strip_suffix(".sql").unwrap_or(stem);
+        match stem.parse().ok().and_then(|id| graph.node(&id)) {
+            Some(node) => nodes.push(node),
+            None => unknown.push(UnknownTarget {
+                id: target.clone(),
+                nearest: nearest(stem, graph.ids().map(|id| id.as_str())).map(str::to_owned),
+            }),
+        }
+    }
+    if unknown.is_empty() { Ok(graph.with_ancestors(&nodes)) } else { Err(UnknownTargets(unknown)) }
+}

@@ -1,0 +1,240 @@
+//! Applying a migration that cannot run in a transaction, one statement at a time.
+//!
+//! Before each statement a row that says `started` is committed, after it that
+//! it is finished; so a later run knows which were done, and which one nobody
+//! knows about. Statements that only change the session are not recorded: a
+//! resumed script needs them again.
+
+use futures_util::{StreamExt, pin_mut};
+use postgres_protocol::escape::escape_literal;
+use tokio_postgres::{Error, SimpleQueryMessage};
+
+use super::engine::Run;
+use super::error::reason;
+use super::message::timeouts;
+use super::session::Session;
+use super::{failure, transactional};
+use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
+use crate::model::{Statement, StatementKind};
+use crate::parse::statement_checksum;
+use crate::syntax::{IndexName, index_if_not_exists};
+
+/// Applies what is left of `job`.
+pub(super) async fn apply(
+    run: &Run<'_>,
+    session: &mut Session,
+    job: Job<'_>,
+    tell: &dyn Fn(usize),
+) -> Outcome {
+    if session.cleaned().await.is_err() {
+        *session = run.session().await.map_err(|error| failure::not_connected(&error))?;
+    }
+    let mut script = ScriptRun { run, session, job };
+    for set in timeouts("SET", job) {
+        script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
+    }
+    for (index, statement) in job.migration.up.statements.iter().enumerate() {
+        script.step(index + 1, statement, tell).await?;
+    }
+    let receipt = script.record().await?;
+    // A session that cannot be cleaned shows at its next use.
+    let _ = script.session.clean().await;
+    Ok(receipt)
+}
+
+struct ScriptRun<'a, 'l> {
+    run: &'a Run<'l>,
+    session: &'a mut Session,
+    job: Job<'a>,
+}
+
+impl ScriptRun<'_, '_> {
+    async fn step(
+        &mut self,
+        number: usize,
+        statement: &Statement,
+        tell: &dyn Fn(usize),
+    ) -> Result<(), Box<Failure>> {
+        let recorded = statement.kind != StatementKind::Session;
+        if recorded && number <= self.job.completed {
+            return Ok(());
+        }
+        let sql = self.job.migration.source.slice(statement.span);
+        let started = if recorded { self.started(number, sql) } else { String::new() };
+        self.fenced(&started).await?;
+        tell(number);
+        if let Err(error) = self.send(sql).await {
+            return Err(self.failed(number, statement, &error).await);
+        }
+        if let Some(index) = index_if_not_exists(sql) {
+            self.check_valid(number, &index).await?;
+        }
+        if recorded {
+            let done = self.finished(number);
+            self.send(&done).await.map_err(|error| self.interrupted(number, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Sends one message and waits for its end.
+    async fn send(&self, sql: &str) -> Result<Option<Receipt>, Error> {
+        let answer = self.session.client().simple_query_raw(sql).await?;
+        pin_mut!(answer);
+        let mut receipt = None;
+        while let Some(message) = answer.next().await {
+            if let SimpleQueryMessage::Row(row) = message? {
+                receipt = transactional::receipt(&row).or(receipt);
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// Proves that this run is alive and alone, takes WORK for the session, and
+    /// commits `sql` with it. WORK is taken anew each time: a statement of the
+    /// script may have released it.
+    async fn fenced(&self, sql: &str) -> Result<(), Box<Failure>> {
+        let context = &self.run.context;
+        let message = format!(
+            "BEGIN;SET LOCAL synchronous_commit=on;SELECT pg_catalog.pg_try_advisory_lock_shared({});SELECT {};{sql}COMMIT",
+            context.work_key,
+            context.fence("-"),
+        );
+        match self.send(&message).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Box::new(failure::guard(&error).unwrap_or_else(|| {
+                let mut failure = failure::server(FailureKind::Halted, &error);
+                failure.message =
+                    format!("could not record the start of a statement: {}", failure.message);
+                failure
+            }))),
+        }
+    }
+
+    fn started(&self, number: usize, sql: &str) -> String {
+        let context = &self.run.context;
+        let (batch, checksum) = (escape_literal(&context.batch), statement_checksum(sql).to_hex());
+        format!(
+            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at) VALUES ({},{number},'{checksum}',{batch},pg_catalog.clock_timestamp());",
+            self.statements(),
+            self.id(),
+        )
+    }
+
+    fn finished(&self, number: usize) -> String {
+        format!(
+            "BEGIN;SET LOCAL synchronous_commit=on;UPDATE {} SET finished_at=pg_catalog.clock_timestamp() WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number};COMMIT",
+            self.statements(),
+            self.id(),
+        )
+    }
+
+    /// Writes the migration's row once every statement is finished.
+    async fn record(&self) -> Outcome {
+        let (statements, id) = (self.statements(), self.id());
+        let mine = format!("FROM {statements} WHERE migration_id OPERATOR(pg_catalog.=) {id}");
+        let elapsed = format!(
+            "(SELECT pg_catalog.round((pg_catalog.sum(EXTRACT(epoch FROM finished_at OPERATOR(pg_catalog.-) started_at)) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3) {mine})"
+        );
+        let elapsed = format!("COALESCE({elapsed},0)");
+        let began = format!(
+            "COALESCE((SELECT pg_catalog.min(started_at) {mine}),pg_catalog.clock_timestamp())"
+        );
+        let record = self.run.context.record(self.job, &id, &elapsed, &began);
+        let fence = self.run.context.fence("-");
+        let message = format!(
+            "BEGIN;SET LOCAL synchronous_commit=on;RESET SESSION AUTHORIZATION;RESET ROLE;SELECT {fence};{record};COMMIT"
+        );
+        match self.send(&message).await {
+            Ok(Some(receipt)) => Ok(receipt),
+            Ok(None) => Err(self.not_recorded("the server gave no receipt")),
+            Err(error) => Err(self.not_recorded(&reason(&error))),
+        }
+    }
+
+    fn not_recorded(&self, why: &str) -> Box<Failure> {
+        let message =
+            format!("every statement is done, but the migration could not be recorded: {why}");
+        Box::new(
+            Failure::new(FailureKind::Halted, message)
+                .hint("run `migraph up` again: it records it without running a statement twice"),
+        )
+    }
+
+    /// A statement that the server refused is known not to be done, so that a
+    /// later run may try it again.
+    async fn failed(&self, number: usize, statement: &Statement, error: &Error) -> Box<Failure> {
+        if error.as_db_error().is_none() {
+            return self.interrupted(number, error);
+        }
+        let sql = format!(
+            "DELETE FROM {} WHERE migration_id = $1 AND statement = $2 AND finished_at IS NULL",
+            self.statements()
+        );
+        let id = self.job.migration.id.as_str();
+        let number_for_sql = i32::try_from(number).unwrap_or(i32::MAX);
+        // If this fails, the next run takes it for interrupted, which is safe.
+        let _ = self.run.lock.client().execute(&sql, &[&id, &number_for_sql]).await;
+        let mut failure = failure::of_statement(self.job, number, error);
+        let concurrently = matches!(statement.kind, StatementKind::NonTransactional(what) if what.contains("CONCURRENTLY"));
+        if concurrently && failure.hint.is_none() {
+            failure.hint = Some("it may have left an INVALID index: look with `\\d`, and drop it before the next `up`".to_owned());
+        }
+        failure
+    }
+
+    fn interrupted(&self, number: usize, error: &Error) -> Box<Failure> {
+        let message = format!(
+            "the connection was lost during statement {number}, which may have done its work or not: {}",
+            reason(error)
+        );
+        let statements = &self.job.migration.up.statements;
+        Box::new(Failure {
+            statement: Some(number),
+            span: statements.get(number - 1).map(|statement| statement.span),
+            ..Failure::new(FailureKind::Interrupted, message)
+                .hint("the next `migraph up` stops here and says what to do")
+        })
+    }
+
+    /// `IF NOT EXISTS` is content with an INVALID index of that name, which an
+    /// earlier failure has left behind.
+    async fn check_valid(&self, number: usize, index: &IndexName) -> Result<(), Box<Failure>> {
+        let sql = "SELECT i.indisvalid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            WHERE c.relname = $1 AND i.indrelid = pg_catalog.to_regclass($2)";
+        let found = self.session.client().query_opt(sql, &[&index.name, &index.table]).await;
+        let valid = match found {
+            Ok(row) => row.is_some_and(|row| row.get(0)),
+            Err(error) => return Err(self.interrupted(number, &error)),
+        };
+        if valid {
+            return Ok(());
+        }
+        let message = format!(
+            "the index `{}` is INVALID: an earlier failure left it, and IF NOT EXISTS kept it",
+            index.name
+        );
+        let statements = &self.job.migration.up.statements;
+        let failure = Failure {
+            statement: Some(number),
+            span: statements.get(number - 1).map(|statement| statement.span),
+            ..Failure::new(FailureKind::Halted, message).hint(format!(
+                "run `DROP INDEX CONCURRENTLY {}`, then `migraph up` again",
+                index.name
+            ))
+        };
+        let sql = format!(
+            "DELETE FROM {} WHERE migration_id = $1 AND finished_at IS NULL",
+            self.statements()
+        );
+        let _ = self.run.lock.client().execute(&sql, &[&self.job.migration.id.as_str()]).await;
+        Err(Box::new(failure))
+    }
+
+    fn statements(&self) -> String {
+        self.run.context.ledger.table("__migration_statements__")
+    }
+
+    fn id(&self) -> String {
+        escape_literal(self.job.migration.id.as_str())
+    }
+}

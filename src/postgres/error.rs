@@ -1,0 +1,86 @@
+//! What the server and the network say, in our words.
+
+use std::error::Error as _;
+use std::io;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::target::Target;
+
+/// Why no session could be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot connect to {target}: {reason}")]
+pub struct ConnectError {
+    /// Where to.
+    pub target: String,
+    /// What the server or the system said.
+    pub reason: String,
+    /// The server's code, when it was the server.
+    pub sqlstate: Option<String>,
+    /// What to do next.
+    pub help: String,
+}
+
+impl ConnectError {
+    pub(super) fn new(target: &Target, error: &Error) -> Self {
+        Self {
+            target: target.to_string(),
+            reason: reason(error),
+            sqlstate: error.code().map(|code| code.code().to_owned()),
+            help: help(target, error),
+        }
+    }
+
+    /// What the pool says when it could not open a session.
+    pub(super) fn from_pool(target: &Target, error: &PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => Self::new(target, error),
+            other => Self {
+                target: target.to_string(),
+                reason: other.to_string(),
+                sqlstate: None,
+                help: String::new(),
+            },
+        }
+    }
+}
+
+/// The server's message, or the innermost reason of the system.
+pub(super) fn reason(error: &Error) -> String {
+    if let Some(server) = error.as_db_error() {
+        return server.message().to_owned();
+    }
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+fn help(target: &Target, error: &Error) -> String {
+    let database = target.database();
+    match error.code() {
+        Some(code) if *code == SqlState::INVALID_PASSWORD => {
+            "check the user and the password in the URL, PGUSER and PGPASSWORD".to_owned()
+        }
+        Some(code) if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "check the user, and the rules in the server's pg_hba.conf".to_owned()
+        }
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            format!("create it first, for example with `createdb {database}`, or name another one")
+        }
+        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
+            "run with fewer `--jobs`, or end other sessions".to_owned()
+        }
+        Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => {
+            "the server is starting or stopping: try again in a moment".to_owned()
+        }
+        Some(_) => "the server refused the connection: check the settings".to_owned(),
+        None if error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>) => {
+            "is the server running there? `--database-url`, DATABASE_URL, PGHOST and PGPORT say where; `--offline` plans without a database".to_owned()
+        }
+        None => "check the connection settings; `PGSSLMODE=disable` connects without TLS".to_owned(),
+    }
+}

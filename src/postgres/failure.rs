@@ -1,0 +1,150 @@
+//! From the server's errors to failures that name a place in the file.
+
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+use super::error::{ConnectError, reason};
+use super::message::Message;
+use super::transactional::script_statements;
+use crate::engine::{Failure, FailureKind, Job};
+use crate::model::{Execution, Span, Statement};
+
+/// No session could be opened.
+pub(super) fn not_connected(error: &ConnectError) -> Box<Failure> {
+    let failure = Failure::new(FailureKind::NotStarted, error.to_string());
+    Box::new(Failure { sqlstate: error.sqlstate.clone(), ..failure.hint(error.help.clone()) })
+}
+
+/// The session was gone before anything was sent.
+pub(super) fn not_sent(error: &Error) -> Box<Failure> {
+    let message = format!("the session was lost before the migration was sent: {}", reason(error));
+    Box::new(Failure::new(FailureKind::NotStarted, message).hint("run `migraph up` again"))
+}
+
+/// An error with an SQLSTATE in answer to the message of a transactional
+/// migration, behind `completed` statements.
+pub(super) fn of_message(
+    message: &Message,
+    job: Job<'_>,
+    error: &Error,
+    completed: usize,
+) -> Box<Failure> {
+    if let Some(failure) = guard(error) {
+        return Box::new(failure);
+    }
+    let done = script_statements(message, completed);
+    let script = &job.migration.up;
+    let statements = sent_statements(job);
+    let mut failure = server(FailureKind::RolledBack, error);
+    let in_script = error.as_db_error().and_then(|error| position(error)).and_then(|position| {
+        let char = position.checked_sub(1 + message.prefix_chars)?;
+        (char < message.script_chars).then_some(char)
+    });
+    if let Some(char) = in_script {
+        let at = job.migration.source.nth_char(script.span.start, char);
+        failure.span = at.map(|at| word_at(job, at));
+        failure.statement = at.and_then(|at| number_at(&statements, at));
+    } else if let Some(statement) = statements.get(done) {
+        failure.span = Some(first_line(job, statement.span));
+        failure.statement = Some(done + 1);
+    } else if let Some(last) = statements.last() {
+        failure.span = Some(first_line(job, last.span));
+        failure.context.get_or_insert_with(|| {
+            "raised at COMMIT, behind the last statement: a deferred constraint or trigger"
+                .to_owned()
+        });
+    }
+    Box::new(failure)
+}
+
+/// An error with an SQLSTATE in answer to one statement sent on its own.
+pub(super) fn of_statement(job: Job<'_>, number: usize, error: &Error) -> Box<Failure> {
+    let mut failure = server(FailureKind::Halted, error);
+    failure.statement = Some(number);
+    let Some(statement) = job.migration.up.statements.get(number - 1) else {
+        return Box::new(failure);
+    };
+    let at = error.as_db_error().and_then(position).and_then(|position| {
+        job.migration.source.nth_char(statement.span.start, position.checked_sub(1)?)
+    });
+    failure.span = Some(match at {
+        Some(at) if at < statement.span.end => word_at(job, at),
+        _ => first_line(job, statement.span),
+    });
+    Box::new(failure)
+}
+
+/// The server's error without a place.
+pub(super) fn server(kind: FailureKind, error: &Error) -> Failure {
+    let failure = Failure::new(kind, reason(error));
+    let Some(server) = error.as_db_error() else { return failure };
+    Failure {
+        sqlstate: Some(server.code().code().to_owned()),
+        detail: server.detail().map(str::to_owned),
+        hint: server.hint().map(str::to_owned),
+        context: server.where_().map(str::to_owned),
+        ..failure
+    }
+}
+
+/// What our own guards in the message say.
+pub(super) fn guard(error: &Error) -> Option<Failure> {
+    let message = error.as_db_error()?.message();
+    if message.contains("migraph:fence:run") {
+        let text = "this run has lost its lock: its coordinator's session is gone";
+        return Some(Failure::new(FailureKind::NotStarted, text).hint("run `migraph up` again"));
+    }
+    if message.contains("migraph:fence:work") {
+        let text = "another run is taking over: it is waiting for this one to end";
+        return Some(
+            Failure::new(FailureKind::NotStarted, text).hint("let the other run do the work"),
+        );
+    }
+    if message.contains("migraph:ended") {
+        let text = "the script ended the transaction that migraph had begun for it; what it did before that is committed, the rest is rolled back, and the migration is not recorded";
+        return Some(Failure::new(FailureKind::Unknown, text).hint(
+            "something in it commits or resets the session, perhaps a procedure: look at the database, undo what was committed, and split the file",
+        ));
+    }
+    None
+}
+
+/// The statements that are in the message: all but the script's own BEGIN and
+/// COMMIT.
+fn sent_statements(job: Job<'_>) -> Vec<Statement> {
+    let script = &job.migration.up;
+    let Execution::Transaction { left_out, .. } = &script.execution else {
+        return script.statements.clone();
+    };
+    let sent = |statement: &&Statement| !left_out.contains(&statement.span);
+    script.statements.iter().filter(sent).copied().collect()
+}
+
+fn number_at(statements: &[Statement], at: usize) -> Option<usize> {
+    statements.iter().position(|statement| at < statement.span.end).map(|index| index + 1)
+}
+
+/// The position counts characters from 1. One inside a function's own query
+/// (`Internal`) is no place in the file.
+fn position(error: &DbError) -> Option<usize> {
+    match error.position()? {
+        ErrorPosition::Original(position) => usize::try_from(*position).ok(),
+        ErrorPosition::Internal { .. } => None,
+    }
+}
+
+/// The word that begins at `at`, for the caret.
+fn word_at(job: Job<'_>, at: usize) -> Span {
+    let rest = job.migration.source.text().get(at..).unwrap_or_default();
+    let in_word = |c: char| c.is_alphanumeric() || "_.\"$".contains(c);
+    let length = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
+    let length = if length == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { length };
+    Span::new(at, at + length)
+}
+
+/// The first line of a statement, for the caret.
+fn first_line(job: Job<'_>, span: Span) -> Span {
+    let text = job.migration.source.slice(span);
+    let length = text.lines().next().map_or(0, |line| line.trim_end().len());
+    Span::new(span.start, span.start + length)
+}

@@ -1,0 +1,176 @@
+//! One run at a time, and no run beside the remains of a dead one.
+//!
+//! The coordinator's session holds RUN, and RUNKEY, a random key of this run,
+//! both exclusively. Whoever applies a migration holds WORK, shared. A new
+//! coordinator takes RUN, then waits until it could have WORK to itself: then no
+//! backend of a dead run is left. Both are polled, never waited for in the
+//! server: a waiting statement holds a snapshot, and `CREATE INDEX CONCURRENTLY`
+//! waits for snapshots (flyway/flyway#1654).
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Client, Error};
+
+use super::keys::Keys;
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long a wait is before it is worth a word, and between two words.
+const QUIET: Duration = Duration::from_millis(500);
+const REPEAT: Duration = Duration::from_secs(5);
+
+/// A session that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The backend's process id.
+    pub pid: i32,
+    /// What it calls itself.
+    pub application: String,
+    /// Who it is.
+    pub user: String,
+    /// Where it comes from; empty for a Unix socket.
+    pub client: String,
+    /// Since when it has been connected.
+    pub since: String,
+    /// The beginning of what it runs or last ran.
+    pub query: String,
+}
+
+/// What a new run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// Another run holds RUN.
+    Run,
+    /// A backend of a run that died still works.
+    Orphan,
+}
+
+/// Said while a run waits.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// For what.
+    pub reason: WaitingFor,
+    /// Who is in the way; empty when it has just gone.
+    pub holders: Vec<Holder>,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else still held it when the time was over.
+    #[error("another run did not end within {} s", waited.as_secs())]
+    TimedOut {
+        /// How long we waited.
+        waited: Duration,
+        /// Who was in the way.
+        waiting: Waiting,
+    },
+    /// The session was lost.
+    #[error("the session that waits for the lock was lost")]
+    Lost(#[from] Error),
+}
+
+/// The run lock: as long as this lives, this run is the only one, and its
+/// workers' fences stand. Dropping it closes the session, which releases it.
+#[derive(Debug)]
+pub struct RunLock {
+    client: Client,
+    keys: Keys,
+    run_key: i64,
+}
+
+impl RunLock {
+    /// Takes the lock of the ledger in `schema` with `client`'s session, waiting
+    /// at most `patience`.
+    pub async fn acquire(
+        client: Client,
+        schema: &str,
+        patience: Duration,
+        on_wait: &mut dyn FnMut(&Waiting),
+    ) -> Result<Self, LockError> {
+        let keys = Keys::of(schema);
+        let run_key = random_key();
+        let mut wait =
+            Wait { client: &client, began: Instant::now(), patience, said: None, on_wait };
+        wait.until_granted(keys.run, WaitingFor::Run).await?;
+        wait.until_granted(keys.work, WaitingFor::Orphan).await?;
+        client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&keys.work]).await?;
+        client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&run_key]).await?;
+        Ok(Self { client, keys, run_key })
+    }
+
+    /// The coordinator's session. It must never be in a transaction for long.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The key that workers hold, shared.
+    pub(super) fn work_key(&self) -> i64 {
+        self.keys.work
+    }
+
+    /// The key whose holder is this run's coordinator.
+    pub(super) fn run_key(&self) -> i64 {
+        self.run_key
+    }
+}
+
+struct Wait<'a> {
+    client: &'a Client,
+    began: Instant,
+    patience: Duration,
+    said: Option<Instant>,
+    on_wait: &'a mut dyn FnMut(&Waiting),
+}
+
+impl Wait<'_> {
+    async fn until_granted(&mut self, key: i64, reason: WaitingFor) -> Result<(), LockError> {
+        loop {
+            let taken = "SELECT pg_catalog.pg_try_advisory_lock($1)";
+            if self.client.query_one(taken, &[&key]).await?.get(0) {
+                return Ok(());
+            }
+            let waited = self.began.elapsed();
+            let due = self.said.map_or(waited >= QUIET, |said| said.elapsed() >= REPEAT);
+            if due || waited >= self.patience {
+                let waiting = Waiting { reason, holders: holders(self.client, key).await? };
+                if waited >= self.patience {
+                    return Err(LockError::TimedOut { waited, waiting });
+                }
+                (self.on_wait)(&waiting);
+                self.said = Some(Instant::now());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Who holds the advisory lock `key`, this session left out. A lock's key of 64
+/// bits stands in pg_locks as two halves with `objsubid` 1
+/// (<https://www.postgresql.org/docs/current/view-pg-locks.html>).
+async fn holders(client: &Client, key: i64) -> Result<Vec<Holder>, Error> {
+    let sql = "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),
+            coalesce(a.client_hostname, a.client_addr::text, ''),
+            to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
+            left(regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 80)
+        FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+            AND ((l.classid::bigint << 32) | l.objid::bigint) = $1
+            AND a.pid <> pg_backend_pid()
+        ORDER BY a.pid";
+    let rows = client.query(sql, &[&key]).await?;
+    let holder = |row: &tokio_postgres::Row| Holder {
+        pid: row.get(0),
+        application: row.get(1),
+        user: row.get(2),
+        client: row.get(3),
+        since: row.get(4),
+        query: row.get(5),
+    };
+    Ok(rows.iter().map(holder).collect())
+}
+
+fn random_key() -> i64 {
+    let bytes = uuid::Uuid::new_v4().into_bytes();
+    bytes.iter().skip(8).fold(0_i64, |key, byte| (key << 8) | i64::from(*byte))
+}

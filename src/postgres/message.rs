@@ -1,0 +1,137 @@
+//! One message for one transactional migration.
+//!
+//! `BEGIN`, the fence, the script, the ledger's row, `COMMIT`, as one simple
+//! query: one round trip, and no moment at which we could die with the script
+//! done and not recorded. `docs/design/running.md` tells what each part guards
+//! against.
+
+use std::time::Duration;
+
+use postgres_protocol::escape::escape_literal;
+
+use super::ledger::Ledger;
+use crate::engine::Job;
+use crate::model::{CHECKSUM_ALGORITHM, Execution};
+
+/// The column that marks the answer's last row as ours.
+pub(super) const RECEIPT_COLUMN: &str = "migraph_applied_at_us";
+
+/// What is the same for every migration of a run.
+#[derive(Clone, Debug)]
+pub(super) struct RunContext {
+    pub(super) ledger: Ledger,
+    /// The run's UUID.
+    pub(super) batch: String,
+    pub(super) work_key: i64,
+    pub(super) run_key: i64,
+    /// This machine's name, for the record.
+    pub(super) host: String,
+}
+
+/// A message, and where the script stands in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) sql: String,
+    /// Characters before the script.
+    pub(super) prefix_chars: usize,
+    /// Characters of the script.
+    pub(super) script_chars: usize,
+    /// Statements of ours before the script.
+    pub(super) prefix_statements: usize,
+}
+
+impl RunContext {
+    /// The message that applies `job` and records it, or neither.
+    pub(super) fn transactional(&self, job: Job<'_>) -> Message {
+        let migration = job.migration;
+        let modes = match &migration.up.execution {
+            Execution::Transaction { modes, .. } => modes.as_str(),
+            Execution::Statements => "",
+        };
+        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let timeouts = timeouts("SET LOCAL", job);
+        let fence = self.fence(&nonce);
+        let prefix = format!("BEGIN {modes};{}SELECT {fence};\n", timeouts.concat());
+        let script = migration.up.sql(&migration.source);
+        let guarded_id = format!(
+            "CASE WHEN pg_catalog.current_setting('migraph.tx',true) OPERATOR(pg_catalog.=) '{nonce}' THEN {} ELSE ('migraph:ended '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END",
+            escape_literal(migration.id.as_str()),
+        );
+        let elapsed = "pg_catalog.round((EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3)";
+        let record = self.record(job, &guarded_id, elapsed, "pg_catalog.transaction_timestamp()");
+        // The line break ends a comment that the script may end in.
+        let sql =
+            format!("{prefix}{script}\n;RESET SESSION AUTHORIZATION;RESET ROLE;{record};COMMIT");
+        Message {
+            prefix_chars: prefix.chars().count(),
+            script_chars: script.chars().count(),
+            prefix_statements: 2 + timeouts.len(),
+            sql,
+        }
+    }
+
+    /// An expression that fails unless this run is alive and alone, and marks
+    /// the transaction with `nonce`.
+    ///
+    /// WORK must be granted: no new run is clearing up behind us. RUNKEY must be
+    /// refused: our own coordinator still holds it. Each failure is an integer
+    /// that cannot be read (22P02), which no planner can evaluate beforehand,
+    /// because it holds the backend's pid.
+    pub(super) fn fence(&self, nonce: &str) -> String {
+        let Self { work_key, run_key, .. } = self;
+        format!(
+            "CASE WHEN pg_catalog.pg_try_advisory_xact_lock_shared({work_key}) THEN \
+             CASE WHEN pg_catalog.pg_try_advisory_xact_lock_shared({run_key}) THEN \
+             ('migraph:fence:run '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text \
+             ELSE pg_catalog.set_config('migraph.tx','{nonce}',true) END \
+             ELSE ('migraph:fence:work '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END"
+        )
+    }
+
+    /// The statement that records `job` as applied, in both tables. `id`,
+    /// `elapsed` (milliseconds) and `started` are SQL expressions.
+    pub(super) fn record(&self, job: Job<'_>, id: &str, elapsed: &str, started: &str) -> String {
+        let migration = job.migration;
+        let batch = escape_literal(&self.batch);
+        let plain_id = escape_literal(migration.id.as_str());
+        let dependencies: Vec<_> = (migration.header.dependencies.iter())
+            .map(|dependency| escape_literal(dependency.id.as_str()))
+            .collect();
+        let down = migration.down.as_ref();
+        let down_script = down.map(|down| escape_literal(&down.sql(&migration.source)));
+        let down_checksum = down.map(|down| escape_literal(&down.checksum.to_hex()));
+        let null = || "NULL".to_owned();
+        format!(
+            "WITH attempt AS (INSERT INTO {attempts} (batch_id,migration_id,started_at,outcome,backend_pid,host) \
+             VALUES ({batch},{plain_id},{started},'applied',pg_catalog.pg_backend_pid(),{host})) \
+             INSERT INTO {migrations} (id,name,checksum,checksum_algorithm,down_script,down_checksum,dependencies,applied_at,execution_time_ms,batch_id,layer,tool_version) \
+             VALUES ({id},{name},{checksum},'{CHECKSUM_ALGORITHM}',{down_script},{down_checksum},ARRAY[{dependencies}]::pg_catalog.text[],pg_catalog.clock_timestamp(),{elapsed},{batch},{layer},'{version}') \
+             RETURNING (EXTRACT(epoch FROM applied_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS {RECEIPT_COLUMN}, execution_time_ms",
+            attempts = self.ledger.table("__migration_attempts__"),
+            migrations = self.ledger.table("__migrations__"),
+            host = escape_literal(&self.host),
+            name = escape_literal(migration.name()),
+            checksum = escape_literal(&migration.up.checksum.to_hex()),
+            down_script = down_script.unwrap_or_else(null),
+            down_checksum = down_checksum.unwrap_or_else(null),
+            dependencies = dependencies.join(","),
+            layer = job.layer,
+            version = env!("CARGO_PKG_VERSION"),
+        )
+    }
+}
+
+/// The header's timeouts as statements that begin with `set`.
+pub(super) fn timeouts(set: &str, job: Job<'_>) -> Vec<String> {
+    let header = &job.migration.header;
+    let statement = |name: &str, time: Option<Duration>| {
+        time.map(|time| format!("{set} {name}={};", time.as_millis()))
+    };
+    [
+        statement("lock_timeout", header.lock_timeout),
+        statement("statement_timeout", header.statement_timeout),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
