@@ -1,3 +1,7 @@
 //! The `migraph` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    migraph::cli::run(std::env::args_os()).into()
+}

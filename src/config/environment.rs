@@ -1,9 +1,11 @@
 //! The process's environment and `.env`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use super::ConfigError;
+use crate::postgres::ephemeral::Options;
 
 /// Variables by name. An empty one counts as not set, as in libpq.
 #[derive(Clone, Default)]
@@ -43,6 +45,18 @@ impl Environment {
             self.0.entry(name).or_insert(value);
         }
         Ok(self)
+    }
+
+    /// Where an ephemeral server finds its binaries and keeps its template.
+    pub fn ephemeral(&self) -> Options {
+        let home_cache = || self.get("HOME").map(|home| Path::new(home).join(".cache"));
+        Options {
+            pg_bin: self.get("MIGRAPH_PG_BIN").map(PathBuf::from),
+            path: self.get("PATH").map(OsString::from),
+            cache_dir: self.get("XDG_CACHE_HOME").map(PathBuf::from).or_else(home_cache),
+            temp_dir: self.get("TMPDIR").map(PathBuf::from),
+            ..Options::default()
+        }
     }
 
     /// The value of `name`, unless it is empty.

@@ -33,6 +33,8 @@ pub enum Event<'a> {
         /// Why.
         failure: &'a Failure,
     },
+    /// Nothing happened for a while; a display may want to show the time.
+    Tick,
     /// The run was asked to stop.
     Stopping {
         /// How urgently.

@@ -19,6 +19,9 @@ use crate::plan::{Plan, ReadyQueue, Schedule};
 /// so it is repeated until the work has ended.
 const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 
+/// How often a display is told that time passes.
+const TICK: Duration = Duration::from_millis(200);
+
 /// How to run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions<'a> {
@@ -83,11 +86,12 @@ pub async fn run<E: Engine>(
     let shared = Shared { engine, cancellers: RefCell::default(), events: RefCell::new(events) };
     let mut tries = FuturesUnordered::new();
     let mut again = tokio::time::interval(CANCEL_AGAIN);
+    let mut tick = tokio::time::interval(TICK);
     loop {
         if control.current() != Stop::No {
             state.queue.stop();
         }
-        while let Some(node) = state.queue.next() {
+        while let Some(node) = state.queue.start_next() {
             shared.events.borrow_mut().event(&Event::Started { node });
             let job = Job {
                 migration: graph.migration(node),
@@ -112,9 +116,8 @@ pub async fn run<E: Engine>(
                 shared.events.borrow_mut().event(&Event::Stopping { stop, running });
                 again.reset_immediately();
             }
-            _ = again.tick(), if cancelling => {
-                shared.cancel_all().await;
-            }
+            _ = again.tick(), if cancelling => shared.cancel_all().await,
+            _ = tick.tick() => shared.events.borrow_mut().event(&Event::Tick),
         }
     }
     drop(tries);

@@ -11,6 +11,7 @@ pub use status::{Status, status};
 pub use up::{Interrupted, UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
 
 use crate::graph::MigrationGraph;
+use crate::model::MigrationId;
 use crate::suggest::nearest;
 
 /// Ids given to `--target` that no file has, each with the nearest that one has.
@@ -57,7 +58,7 @@ pub fn wanted(graph: &MigrationGraph, targets: &[String]) -> Result<Vec<bool>, U
             Some(node) => nodes.push(node),
             None => unknown.push(UnknownTarget {
                 id: target.clone(),
-                nearest: nearest(stem, graph.ids().map(|id| id.as_str())).map(str::to_owned),
+                nearest: nearest(stem, graph.ids().map(MigrationId::as_str)).map(str::to_owned),
             }),
         }
     }

@@ -118,7 +118,7 @@ pub(super) fn timeout(input: &str) -> Parsed<'_, Duration> {
     let (rest, line) = not_line_ending(input)?;
     let read = |text: &str| match text {
         "0" => Some(Duration::ZERO),
-        text => text.parse::<SignedDuration>().ok().and_then(|it| it.unsigned_abs_if_positive()),
+        text => text.parse::<SignedDuration>().ok().and_then(whole_milliseconds),
     };
     match read(line.trim()) {
         Some(found) if found <= MAX_TIMEOUT => Ok((rest, found)),
@@ -129,16 +129,10 @@ pub(super) fn timeout(input: &str) -> Parsed<'_, Duration> {
     }
 }
 
-trait PositiveDuration {
-    fn unsigned_abs_if_positive(self) -> Option<Duration>;
-}
-
-impl PositiveDuration for SignedDuration {
-    /// Whole milliseconds only: the server would round anything finer.
-    fn unsigned_abs_if_positive(self) -> Option<Duration> {
-        let whole = self.subsec_nanos() % 1_000_000 == 0;
-        Duration::try_from(self).ok().filter(|_| whole)
-    }
+/// The server would round anything finer, and knows nothing negative.
+fn whole_milliseconds(time: SignedDuration) -> Option<Duration> {
+    let whole = time.subsec_nanos() % 1_000_000 == 0;
+    Duration::try_from(time).ok().filter(|_| whole)
 }
 
 /// Blanks, and line breaks when the next line is a comment too.

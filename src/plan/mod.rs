@@ -62,7 +62,9 @@ impl Plan {
             }
             layers[layer].push(node);
             for dependency in &dependencies {
-                steps[dependency.index()].as_mut().map(|step| step.dependents.push(node));
+                if let Some(step) = &mut steps[dependency.index()] {
+                    step.dependents.push(node);
+                }
             }
             let exclusive = graph.exclusive_with(node).iter().copied();
             steps[node.index()] = Some(Step {

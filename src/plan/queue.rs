@@ -84,18 +84,18 @@ impl<'a> ReadyQueue<'a> {
 
     /// Takes the next migration that may start now and counts it as running.
     /// `None` while nothing may start.
-    pub fn next(&mut self) -> Option<Node> {
+    pub fn start_next(&mut self) -> Option<Node> {
         while !self.stopped && self.running.len() < self.slots {
             let (_, Reverse(node)) = self.ready.pop()?;
             let plan = self.plan;
-            match plan.conflicts(node).iter().find(|other| self.running.contains(other)) {
-                Some(other) => self.held.entry(*other).or_default().push(node),
-                None => {
-                    self.running.insert(node);
-                    self.started[node.index()] = true;
-                    return Some(node);
-                }
+            let conflicting = plan.conflicts(node).iter().find(|it| self.running.contains(it));
+            if let Some(other) = conflicting {
+                self.held.entry(*other).or_default().push(node);
+                continue;
             }
+            self.running.insert(node);
+            self.started[node.index()] = true;
+            return Some(node);
         }
         None
     }

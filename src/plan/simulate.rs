@@ -13,7 +13,7 @@ pub fn simulate(plan: &Plan, schedule: Schedule, workers: usize) -> Duration {
     let mut now = Duration::ZERO;
     let mut ends = BinaryHeap::new();
     loop {
-        while let Some(node) = queue.next() {
+        while let Some(node) = queue.start_next() {
             let time = plan.estimate(node).map_or(Duration::ZERO, |estimate| estimate.time);
             ends.push(Reverse((now + time, node)));
         }

@@ -146,12 +146,12 @@ impl ScriptRun<'_, '_> {
         );
         match self.send(&message).await {
             Ok(Some(receipt)) => Ok(receipt),
-            Ok(None) => Err(self.not_recorded("the server gave no receipt")),
-            Err(error) => Err(self.not_recorded(&reason(&error))),
+            Ok(None) => Err(Self::not_recorded("the server gave no receipt")),
+            Err(error) => Err(Self::not_recorded(&reason(&error))),
         }
     }
 
-    fn not_recorded(&self, why: &str) -> Box<Failure> {
+    fn not_recorded(why: &str) -> Box<Failure> {
         let message =
             format!("every statement is done, but the migration could not be recorded: {why}");
         Box::new(

@@ -36,7 +36,7 @@ pub(super) fn of_message(
     let script = &job.migration.up;
     let statements = sent_statements(job);
     let mut failure = server(FailureKind::RolledBack, error);
-    let in_script = error.as_db_error().and_then(|error| position(error)).and_then(|position| {
+    let in_script = error.as_db_error().and_then(position).and_then(|position| {
         let char = position.checked_sub(1 + message.prefix_chars)?;
         (char < message.script_chars).then_some(char)
     });

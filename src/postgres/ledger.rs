@@ -113,6 +113,12 @@ impl Ledger {
         &self.schema
     }
 
+    /// The quoted and qualified name of the table of statements that run without
+    /// a transaction.
+    pub fn statements(&self) -> String {
+        self.table("__migration_statements__")
+    }
+
     /// The quoted and qualified name of one of its tables.
     pub(super) fn table(&self, table: &str) -> String {
         format!("{}.{table}", self.quoted)

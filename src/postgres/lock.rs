@@ -90,7 +90,7 @@ impl RunLock {
         let keys = Keys::of(schema);
         let run_key = random_key();
         let mut wait =
-            Wait { client: &client, began: Instant::now(), patience, said: None, on_wait };
+            Wait { client: &client, began: Instant::now(), patience, said: None, tell: on_wait };
         wait.until_granted(keys.run, WaitingFor::Run).await?;
         wait.until_granted(keys.work, WaitingFor::Orphan).await?;
         client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&keys.work]).await?;
@@ -119,7 +119,7 @@ struct Wait<'a> {
     began: Instant,
     patience: Duration,
     said: Option<Instant>,
-    on_wait: &'a mut dyn FnMut(&Waiting),
+    tell: &'a mut dyn FnMut(&Waiting),
 }
 
 impl Wait<'_> {
@@ -136,7 +136,7 @@ impl Wait<'_> {
                 if waited >= self.patience {
                     return Err(LockError::TimedOut { waited, waiting });
                 }
-                (self.on_wait)(&waiting);
+                (self.tell)(&waiting);
                 self.said = Some(Instant::now());
             }
             tokio::time::sleep(POLL).await;

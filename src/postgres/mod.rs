@@ -2,6 +2,7 @@
 
 mod by_statement;
 mod engine;
+pub mod ephemeral;
 mod error;
 mod failure;
 mod keys;

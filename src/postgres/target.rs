@@ -10,10 +10,9 @@ use futures_util::{StreamExt, pin_mut};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, Error};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::ConnectError;
-use super::tls;
+use super::tls::{self, Tls};
 
 /// Settings every session has, on every version: the lexer's idea of a string
 /// must be the server's.
@@ -27,7 +26,7 @@ const SINCE_14: &str = "-c client_connection_check_interval=500ms -c idle_sessio
 #[derive(Clone)]
 pub struct Target {
     config: Config,
-    tls: MakeRustlsConnect,
+    tls: Tls,
 }
 
 impl Target {

@@ -101,10 +101,9 @@ fn session(words: &Words) -> StatementKind {
         ("set", "transaction") => Transaction(TransactionControl::Other("SET TRANSACTION")),
         ("set", "constraints") => Plain,
         ("set", _) if words.get(1) == "local" => Plain,
-        ("set", _) => Session,
         ("reset", "all") => SessionReset("RESET ALL"),
         ("discard", "all") => SessionReset("DISCARD ALL"),
-        ("reset", _) => Session,
+        ("set" | "reset", _) => Session,
         _ => Plain,
     }
 }
@@ -122,10 +121,9 @@ fn copy(statement: StatementTokens<'_>) -> StatementKind {
             _ if depth > 0 => continue,
             _ => {}
         }
-        if token.is_word(source, "stdin") || token.is_word(source, "stdout") {
-            if let Some(what) = direction {
-                return Copy(what);
-            }
+        let client = token.is_word(source, "stdin") || token.is_word(source, "stdout");
+        if let Some(what) = direction.filter(|_| client) {
+            return Copy(what);
         }
         direction = match () {
             () if token.is_word(source, "from") => Some("COPY … FROM STDIN"),

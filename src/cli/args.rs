@@ -1,0 +1,175 @@
+//! The command line, as clap sees it.
+
+use std::path::PathBuf;
+
+use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
+
+use crate::plan::Schedule;
+
+/// What `migraph` alone prints.
+pub(super) const GUIDE: &str = "\
+migraph runs the SQL migrations of a directory in parallel on PostgreSQL.
+
+  migraph validate           check every file, without a database
+  migraph plan               show what would run: layers, times, critical path
+  migraph up --ephemeral     try it on a PostgreSQL that is thrown away
+  migraph up                 apply what is pending
+  migraph status             show what is applied
+
+Each file says what it needs in its header: -- @dependencies: [0001_users]
+`migraph help` lists every verb and flag.
+";
+
+/// Parallel, DAG-based migrations for PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "migraph", version, about, propagate_version = true, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+/// Flags that every verb has.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[derive(Debug, clap::Args)]
+pub(super) struct Global {
+    /// The migrations directory
+    #[arg(long, global = true, value_name = "DIR", default_value = "migrations")]
+    pub(super) dir: PathBuf,
+    /// Which database: postgres://user@host/database, or libpq's key=value form
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) database_url: Option<String>,
+    /// Use no database, even when one is set
+    #[arg(long, global = true)]
+    pub(super) offline: bool,
+    /// The schema that holds migraph's own tables
+    #[arg(long, global = true, value_name = "NAME", default_value = "migraph")]
+    pub(super) ledger_schema: String,
+    /// Read each file without a header as depending on the one before it
+    #[arg(long, global = true)]
+    pub(super) assume_chain: bool,
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorChoice,
+    /// Say failures only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Show what would run: layers, estimates and the critical path
+    Plan(PlanArgs),
+    /// Check every file: headers, dependencies and SQL
+    Validate(ValidateArgs),
+    /// Apply what is pending, in parallel
+    Up(UpArgs),
+    /// Show what is applied, pending, changed or unknown
+    Status(StatusArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// Only these migrations and what they need
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(super) target: Vec<String>,
+    /// Measured times: a report of `up --format json`
+    #[arg(long, value_name = "FILE")]
+    pub(super) timings: Option<PathBuf>,
+    /// How many workers to estimate for
+    #[arg(long, short, value_name = "N", default_value = "4", value_parser = jobs())]
+    pub(super) jobs: u16,
+    /// The same as `--format dot`
+    #[arg(long, conflicts_with = "format")]
+    pub(super) dot: bool,
+    /// How to print it
+    #[arg(long, default_value = "text")]
+    pub(super) format: PlanFormat,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ValidateArgs {
+    /// Report only problems that touch these files
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// How to print it
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct UpArgs {
+    /// Only these migrations and what they need
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(super) target: Vec<String>,
+    /// At most so many migrations at once, each on a connection of its own
+    #[arg(long, short, value_name = "N", default_value = "4", value_parser = jobs())]
+    pub(super) jobs: u16,
+    /// Finish each layer before the next, or start each migration when it is ready
+    #[arg(long, default_value = "layers")]
+    pub(super) schedule: ScheduleArg,
+    /// Print what would run, and touch nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Start a PostgreSQL of its own, use it, and throw it away
+    #[arg(long, conflicts_with_all = ["database_url", "offline"])]
+    pub(super) ephemeral: bool,
+    /// How many seconds to wait for another run to end
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(super) wait_lock: u32,
+    /// How to print the result
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusArgs {
+    /// Exit with 6 when something is pending, 5 when ledger and files disagree
+    #[arg(long)]
+    pub(super) exit_code: bool,
+    /// How to print it
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// More than PostgreSQL's usual 100 connections is a slip of the finger, but
+/// not ours to forbid.
+fn jobs() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=1000)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    Text,
+    Json,
+    Dot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScheduleArg {
+    Layers,
+    Ready,
+}
+
+impl From<ScheduleArg> for Schedule {
+    fn from(arg: ScheduleArg) -> Self {
+        match arg {
+            ScheduleArg::Layers => Self::Layers,
+            ScheduleArg::Ready => Self::Ready,
+        }
+    }
+}

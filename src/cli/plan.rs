@@ -1,0 +1,42 @@
+//! `migraph plan`.
+
+use super::args::{Global, PlanArgs, PlanFormat};
+use super::error::{CliError, warnings};
+use super::setup;
+use crate::config::Environment;
+use crate::exit::Exit;
+use crate::ops::{self, PlanOptions};
+use crate::parse::Depth;
+use crate::report::document::{Document, PlanBody};
+use crate::report::{dot, output, plan};
+
+pub(super) fn run(
+    global: &Global,
+    args: &PlanArgs,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let loaded = setup::files(global, Depth::Tokens)?;
+    let graph = &loaded.graph;
+    let options = PlanOptions {
+        wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
+        timings: setup::timings(args.timings.as_deref())?,
+        jobs: usize::from(args.jobs),
+    };
+    let target = setup::database(global, environment)?;
+    let ledger = setup::ledger(global);
+    let database = target.as_ref().map(|target| (target, &ledger));
+    let planned = setup::runtime()?.block_on(ops::plan(graph, database, options));
+    let planned = planned.map_err(CliError::Server)?;
+    let format = if args.dot { PlanFormat::Dot } else { args.format };
+    if format != PlanFormat::Json {
+        warnings(&loaded.warnings);
+    }
+    output::data(&match format {
+        PlanFormat::Text => plan::render(graph, &planned),
+        PlanFormat::Dot => dot::render(graph, &planned),
+        PlanFormat::Json => Document::new("plan", true, PlanBody::of(graph, &planned))
+            .warnings(&loaded.warnings)
+            .render(),
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,60 @@
+//! What several verbs need first: files, database, runtime.
+
+use std::path::Path;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::args::Global;
+use super::error::CliError;
+use crate::config::{self, Environment};
+use crate::load::{LoadOptions, Loaded, load};
+use crate::parse::Depth;
+use crate::plan::Timings;
+use crate::postgres::{Ledger, Target};
+use crate::report::progress::Verbosity;
+
+/// Loads the migrations directory.
+pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
+    let dir = global.dir.clone();
+    load(&LoadOptions { dir, assume_chain: global.assume_chain, depth }).map_err(CliError::Files)
+}
+
+/// The database, when one is set and `--offline` is not.
+pub(super) fn database(
+    global: &Global,
+    environment: &Environment,
+) -> Result<Option<Target>, CliError> {
+    if global.offline {
+        return Ok(None);
+    }
+    let environment = environment.clone().or_dot_env(&global.dir).map_err(CliError::Config)?;
+    let settings = config::database(global.database_url.as_deref(), &environment);
+    Ok(settings.map_err(CliError::Config)?.map(Target::new))
+}
+
+/// Where the ledger is.
+pub(super) fn ledger(global: &Global) -> Ledger {
+    Ledger::in_schema(&global.ledger_schema)
+}
+
+/// One thread: the work is the server's.
+pub(super) fn runtime() -> Result<Runtime, CliError> {
+    Builder::new_current_thread().enable_all().build().map_err(CliError::System)
+}
+
+/// Measured times from a file.
+pub(super) fn timings(path: Option<&Path>) -> Result<Timings, CliError> {
+    let Some(path) = path else { return Ok(Timings::default()) };
+    let error = |reason: String| CliError::Timings { path: path.to_owned(), reason };
+    let json = std::fs::read_to_string(path).map_err(|it| error(it.to_string()))?;
+    Timings::from_report(&json).map_err(|it| error(it.to_string()))
+}
+
+/// How much to say.
+pub(super) fn verbosity(global: &Global) -> Verbosity {
+    match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}

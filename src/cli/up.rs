@@ -1,0 +1,139 @@
+//! `migraph up`.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::args::{Format, Global, UpArgs};
+use super::error::{CliError, warnings};
+use super::setup;
+use super::signals::{Received, forward};
+use crate::config::Environment;
+use crate::exec::{Ended, StopSignal};
+use crate::exit::Exit;
+use crate::graph::MigrationGraph;
+use crate::ops::{self, PlanOptions, UpOptions, UpReport};
+use crate::parse::Depth;
+use crate::plan::Timings;
+use crate::postgres::ephemeral::EphemeralServer;
+use crate::postgres::{Ledger, Target};
+use crate::report::document::{Document, PlanBody, UpBody};
+use crate::report::progress::Verbosity;
+use crate::report::{output, plan, progress, up};
+
+pub(super) fn run(
+    global: &Global,
+    args: &UpArgs,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let loaded = setup::files(global, Depth::Syntax)?;
+    let graph = &loaded.graph;
+    let options = PlanOptions {
+        wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
+        timings: Timings::default(),
+        jobs: usize::from(args.jobs),
+    };
+    if args.format == Format::Text {
+        warnings(&loaded.warnings);
+    }
+    let mut ephemeral = None;
+    let target = match args.ephemeral {
+        true => {
+            let server =
+                EphemeralServer::start(&environment.ephemeral()).map_err(CliError::Ephemeral)?;
+            Some(Target::new(ephemeral.insert(server).settings()))
+        }
+        false => setup::database(global, environment)?,
+    };
+    let target = target.ok_or(CliError::NoDatabase { verb: "up" })?;
+    let ledger = setup::ledger(global);
+    let command = Command { global, args, environment, graph, target, ledger };
+    let exit = if args.dry_run { command.dry_run(options) } else { command.up(options) };
+    drop(ephemeral);
+    exit
+}
+
+struct Command<'a> {
+    global: &'a Global,
+    args: &'a UpArgs,
+    environment: &'a Environment,
+    graph: &'a MigrationGraph,
+    target: Target,
+    ledger: Ledger,
+}
+
+impl Command<'_> {
+    fn dry_run(&self, options: PlanOptions) -> Result<Exit, CliError> {
+        let planning = ops::dry_run(self.graph, &self.target, &self.ledger, options);
+        let planned = setup::runtime()?.block_on(planning);
+        let planned = planned.map_err(|error| self.error(error, Exit::Failed))?;
+        output::data(&match self.args.format {
+            Format::Text => plan::render(self.graph, &planned),
+            Format::Json => Document::new("up", true, PlanBody::of(self.graph, &planned)).render(),
+        });
+        Ok(Exit::Done)
+    }
+
+    fn up(&self, options: PlanOptions) -> Result<Exit, CliError> {
+        let options = UpOptions {
+            plan: options,
+            schedule: self.args.schedule.into(),
+            wait_lock: Duration::from_secs(u64::from(self.args.wait_lock)),
+        };
+        let (stop, control) = StopSignal::new();
+        let received = Received::default();
+        let mut sink = progress::sink(self.graph, setup::verbosity(self.global), self.draws());
+        let result = setup::runtime()?.block_on(async {
+            let work =
+                ops::up(self.graph, &self.target, &self.ledger, options, (control, &mut *sink));
+            tokio::select! {
+                result = work => Ok(result),
+                // Only ends when signals cannot be received at all.
+                failed = forward(stop, received.clone()) => Err(failed),
+            }
+        });
+        drop(sink);
+        let result = match result {
+            Ok(result) => result,
+            Err(failed) => return failed.map_err(CliError::System).map(|()| Exit::Failed),
+        };
+        let signal = received.exit();
+        let report = result.map_err(|error| self.error(error, signal.unwrap_or(Exit::Failed)))?;
+        let exit = exit_of(&report, signal);
+        self.print(&report, exit);
+        Ok(exit)
+    }
+
+    fn error(&self, error: ops::UpError, signal: Exit) -> CliError {
+        CliError::of_up(self.graph, error, &self.ledger, signal)
+    }
+
+    /// Bars need a terminal that can move its cursor, and nobody reading along.
+    fn draws(&self) -> bool {
+        let dumb = self.environment.get("TERM") == Some("dumb");
+        let ci = self.environment.get("CI").is_some();
+        std::io::stderr().is_terminal() && !dumb && !ci
+    }
+
+    fn print(&self, report: &UpReport, exit: Exit) {
+        let settings = (self.args.schedule.into(), usize::from(self.args.jobs));
+        match self.args.format {
+            Format::Json => {
+                let body = UpBody::of(self.graph, report, settings);
+                output::data(&Document::new("up", exit == Exit::Done, body).render());
+            }
+            Format::Text if setup::verbosity(self.global) > Verbosity::Quiet => {
+                output::data(&up::render(self.graph, report));
+            }
+            Format::Text => {}
+        }
+    }
+}
+
+/// A signal that came too late to stop anything does not count.
+fn exit_of(report: &UpReport, signal: Option<Exit>) -> Exit {
+    match (report.result.ended, signal) {
+        (Ended::Complete, _) => Exit::Done,
+        (_, Some(exit)) => exit,
+        (Ended::Failed | Ended::Stopped, None) => Exit::Failed,
+    }
+}

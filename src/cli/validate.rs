@@ -1,0 +1,76 @@
+//! `migraph validate`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::args::{Format, Global, ValidateArgs};
+use super::error::CliError;
+use super::setup;
+use crate::exit::Exit;
+use crate::model::{Diagnostic, Diagnostics};
+use crate::parse::Depth;
+use crate::report::document::{Document, Empty, Problem, ValidateBody};
+use crate::report::text::count;
+use crate::report::{diagnostics, output};
+
+pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError> {
+    let (migrations, found) = match setup::files(global, Depth::Syntax) {
+        Ok(loaded) => (Some(loaded.graph.len()), loaded.warnings),
+        Err(CliError::Files(found)) => (None, found),
+        Err(other) => return Err(other),
+    };
+    let found = touching(found, &wanted(global, &args.files)?);
+    let ok = !found.iter().any(|one| one.is_error() || args.strict);
+    match args.format {
+        Format::Json => json(migrations, &found, ok),
+        Format::Text => text(global, migrations, &found, ok),
+    }
+    Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// The real paths of the files that were named; nothing when none was.
+fn wanted(global: &Global, files: &[PathBuf]) -> Result<BTreeSet<PathBuf>, CliError> {
+    let dir = global.dir.canonicalize().unwrap_or_else(|_| global.dir.clone());
+    let real = |file: &PathBuf| {
+        // A deleted file is the usual case of a pre-commit hook: not an error.
+        let path = file.canonicalize().unwrap_or_else(|_| file.clone());
+        let inside = path.starts_with(&dir) || !path.exists();
+        if inside { Ok(path) } else { Err(CliError::NoSuchFile(file.clone())) }
+    };
+    files.iter().map(real).collect()
+}
+
+/// What has a place in one of `files`, or in no file at all.
+fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
+    let is_wanted = |path: &Path| path.canonicalize().is_ok_and(|path| files.contains(&path));
+    let touches = |one: &Diagnostic| {
+        let mut places = one.place.iter().chain(&one.related).peekable();
+        places.peek().is_none() || places.any(|place| is_wanted(place.source.path()))
+    };
+    found.into_iter().filter(|one| files.is_empty() || touches(one)).collect()
+}
+
+fn text(global: &Global, migrations: Option<usize>, found: &[Diagnostic], ok: bool) {
+    if !found.is_empty() {
+        output::log(diagnostics::render(found).trim_end());
+    }
+    match (ok, migrations) {
+        (true, _) if global.quiet => {}
+        (true, Some(migrations)) if found.is_empty() => {
+            output::data(&format!("{} valid\n", count(migrations, "migration")));
+        }
+        (true, None) => output::data("no problem in the files named; others have some\n"),
+        _ => output::log(&diagnostics::summary(found)),
+    }
+}
+
+fn json(migrations: Option<usize>, found: &[Diagnostic], ok: bool) {
+    let errors = found.iter().map(Problem::of).collect();
+    let document = match migrations {
+        Some(migrations) => {
+            Document::new("validate", ok, ValidateBody { migrations }).errors(errors).render()
+        }
+        None => Document::new("validate", ok, Empty {}).errors(errors).render(),
+    };
+    output::data(&document);
+}

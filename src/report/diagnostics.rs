@@ -1,0 +1,159 @@
+//! Diagnostics in rustc's look, by annotate-snippets.
+
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+
+use crate::model::{Diagnostic, Place, Severity, Source, Span};
+
+/// Lines longer than this are shown in part.
+const LONG_LINE: usize = 400;
+/// How much is shown on either side of the place in such a line.
+const WINDOW: usize = 60;
+
+/// One message with places and advice, as text.
+pub(crate) struct Message<'a> {
+    /// True for a warning.
+    pub(crate) warning: bool,
+    /// What is wrong.
+    pub(crate) title: &'a str,
+    /// A short name for it, such as a code or an SQLSTATE.
+    pub(crate) id: Option<&'a str>,
+    /// Where, the main place first.
+    pub(crate) places: Vec<&'a Place>,
+    /// Facts.
+    pub(crate) notes: Vec<String>,
+    /// Advice.
+    pub(crate) help: Vec<String>,
+}
+
+impl<'a> Message<'a> {
+    /// An error without a place.
+    pub(crate) fn error(title: &'a str) -> Self {
+        Self { warning: false, title, id: None, places: vec![], notes: vec![], help: vec![] }
+    }
+
+    /// The message as text that ends in a line break; styled for a terminal.
+    /// [`super::output`] takes the styles out where they are not wanted.
+    pub(crate) fn render(&self) -> String {
+        let level = if self.warning { Level::WARNING } else { Level::ERROR };
+        let title = level.primary_title(self.title);
+        let title = match self.id {
+            Some(id) => title.id(id),
+            None => title,
+        };
+        let mut group = Group::with_title(title);
+        for elements in by_source(&self.places).into_iter().map(elements) {
+            group = group.elements(elements);
+        }
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
+        for help in &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        format!("{}\n", Renderer::styled().render(&[group]))
+    }
+}
+
+/// All of `diagnostics`, with an empty line between two, and how many there are.
+pub(crate) fn render(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|one| render_one(one) + "\n").collect()
+}
+
+/// One diagnostic.
+pub(crate) fn render_one(diagnostic: &Diagnostic) -> String {
+    let places = diagnostic.place.iter().chain(&diagnostic.related).collect();
+    Message {
+        warning: diagnostic.severity == Severity::Warning,
+        title: &diagnostic.message,
+        id: Some(diagnostic.code.as_str()),
+        places,
+        notes: vec![],
+        help: diagnostic.help.clone(),
+    }
+    .render()
+}
+
+/// Places of one file together, in the order of their first appearance; the main
+/// place is marked.
+fn by_source<'a>(places: &[&'a Place]) -> Vec<Vec<(bool, &'a Place)>> {
+    let mut groups: Vec<Vec<(bool, &Place)>> = Vec::new();
+    for (at, place) in places.iter().enumerate() {
+        let same = |group: &&mut Vec<(bool, &Place)>| {
+            place.span.is_some()
+                && group.first().is_some_and(|(_, first)| {
+                    first.span.is_some() && first.source.path() == place.source.path()
+                })
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push((at == 0, place)),
+            None => groups.push(vec![(at == 0, place)]),
+        }
+    }
+    groups
+}
+
+/// What shows the places of one file.
+fn elements(places: Vec<(bool, &Place)>) -> Vec<Element<'_>> {
+    let Some((_, first)) = places.first() else { return vec![] };
+    let source: &Source = &first.source;
+    let path = source.path().display().to_string();
+    let spans: Vec<Span> = places.iter().filter_map(|(_, place)| place.span).collect();
+    let (Some(start), Some(end)) =
+        (spans.iter().map(|span| span.start).min(), spans.iter().map(|span| span.end).max())
+    else {
+        return vec![Origin::path(path).into()];
+    };
+    let shown = lines_around(source.text(), Span::new(start, end));
+    let text = source.slice(shown);
+    if text.lines().any(|line| line.len() > LONG_LINE) {
+        return places.into_iter().flat_map(|(primary, place)| in_part(primary, place)).collect();
+    }
+    let annotations = places.iter().filter_map(|(primary, place)| {
+        let span = place.span?;
+        let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let range = (span.start - shown.start)..(span.end - shown.start);
+        Some(kind.span(range).label(place.label.as_str()))
+    });
+    let line = source.location(shown.start).line;
+    vec![Snippet::source(text).path(path).line_start(line).annotations(annotations).into()]
+}
+
+/// The whole lines that `span` touches.
+fn lines_around(text: &str, span: Span) -> Span {
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    Span::new(start, end)
+}
+
+/// A place in a line that is too long to show.
+fn in_part(primary: bool, place: &Place) -> Vec<Element<'_>> {
+    let source: &Source = &place.source;
+    let span = place.span.unwrap_or_default();
+    let line = lines_around(source.text(), Span::at(span.start));
+    let text = source.slice(line);
+    let offset = span.start - line.start;
+    let from = text[..offset].char_indices().rev().nth(WINDOW).map_or(0, |(at, _)| at);
+    let to = text[offset..].char_indices().nth(WINDOW).map_or(text.len(), |(at, _)| offset + at);
+    let end = (span.end - line.start).clamp(offset, to);
+    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let at = source.location(span.start);
+    let snippet = Snippet::source(&text[from..to])
+        .line_start(at.line)
+        .annotation(kind.span(offset - from..end - from).label(place.label.as_str()));
+    let origin = Origin::path(source.path().display().to_string());
+    vec![origin.line(at.line).char_column(at.column).into(), snippet.into()]
+}
+
+/// `2 errors and 1 warning`.
+pub(crate) fn summary(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|one| one.is_error()).count();
+    let warnings = diagnostics.len() - errors;
+    let part = |n, noun| super::text::count(n, noun);
+    match (errors, warnings) {
+        (errors, 0) => part(errors, "error"),
+        (0, warnings) => part(warnings, "warning"),
+        (errors, warnings) => {
+            format!("{} and {}", part(errors, "error"), part(warnings, "warning"))
+        }
+    }
+}

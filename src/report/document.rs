@@ -1,0 +1,403 @@
+//! The versioned documents of `--format json`.
+//!
+//! One complete document per invocation, on failure too. Fields are added, never
+//! renamed or removed, within one `schema_version`.
+
+use serde::Serialize;
+
+use crate::engine::{Failure, FailureKind};
+use crate::exec::{Ended, Skip};
+use crate::graph::{MigrationGraph, Node};
+use crate::model::{Diagnostic, Location, Migration, Place, Severity};
+use crate::ops::{Planned, Status, UpReport};
+use crate::plan::{Applied, Schedule};
+
+/// The version of every document here.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What every document has; `T`'s fields stand beside these.
+#[derive(Serialize)]
+pub(crate) struct Document<T> {
+    schema_version: u32,
+    command: &'static str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Problem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Problem>,
+    #[serde(flatten)]
+    body: T,
+}
+
+impl<T: Serialize> Document<T> {
+    pub(crate) fn new(command: &'static str, ok: bool, body: T) -> Self {
+        let (errors, warnings) = (vec![], vec![]);
+        Self { schema_version: SCHEMA_VERSION, command, ok, errors, warnings, body }
+    }
+
+    pub(crate) fn errors(mut self, errors: Vec<Problem>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    pub(crate) fn warnings(mut self, warnings: &[Diagnostic]) -> Self {
+        self.warnings = warnings.iter().map(Problem::of).collect();
+        self
+    }
+
+    /// The document as text that ends in a line break.
+    pub(crate) fn render(&self) -> String {
+        // Only a map with keys that are no strings could fail; there is none.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// A body without fields.
+#[derive(Serialize)]
+pub(crate) struct Empty {}
+
+/// A diagnostic, or any other reason why a command ended badly.
+#[derive(Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) severity: Option<&'static str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<JsonPlace>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) related: Vec<JsonPlace>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) help: Vec<String>,
+}
+
+impl Problem {
+    /// A problem that is in no file.
+    pub(crate) fn new(code: &str, message: String, help: String) -> Self {
+        Self {
+            code: code.to_owned(),
+            message,
+            severity: None,
+            place: None,
+            related: vec![],
+            help: Some(help).filter(|help| !help.is_empty()).into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
+        Self {
+            code: diagnostic.code.to_string(),
+            message: diagnostic.message.clone(),
+            severity: Some(match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            }),
+            place: diagnostic.place.as_ref().map(JsonPlace::of),
+            related: diagnostic.related.iter().map(JsonPlace::of).collect(),
+            help: diagnostic.help.clone(),
+        }
+    }
+}
+
+/// A place in a file; lines and columns from 1, columns in characters.
+#[derive(Serialize)]
+pub(crate) struct JsonPlace {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_column: Option<usize>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    label: String,
+}
+
+impl JsonPlace {
+    pub(crate) fn of(place: &Place) -> Self {
+        let start = place.location();
+        let end = place.span.map(|span| place.source.location(span.end));
+        let line = |at: Option<Location>| at.map(|at| at.line);
+        let column = |at: Option<Location>| at.map(|at| at.column);
+        Self {
+            file: place.source.path().display().to_string(),
+            line: line(start),
+            column: column(start),
+            end_line: line(end),
+            end_column: column(end),
+            label: place.label.clone(),
+        }
+    }
+}
+
+/// Milliseconds with the ledger's three decimals.
+fn ms(time: std::time::Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn ids(graph: &MigrationGraph, nodes: &[Node]) -> Vec<String> {
+    nodes.iter().map(|node| graph.id(*node).to_string()).collect()
+}
+
+/// `plan`, and `up --dry-run`.
+#[derive(Serialize)]
+pub(crate) struct PlanBody {
+    online: bool,
+    applied: usize,
+    pending: usize,
+    layers: Vec<Vec<PlanStep>>,
+    critical_path: Vec<String>,
+    estimates: Estimates,
+}
+
+#[derive(Serialize)]
+struct PlanStep {
+    id: String,
+    name: String,
+    file: String,
+    dependencies: Vec<String>,
+    transactional: bool,
+    has_down: bool,
+    performance_impact: &'static str,
+    estimate_ms: f64,
+    estimate_basis: &'static str,
+}
+
+#[derive(Serialize)]
+struct Estimates {
+    workers: usize,
+    critical_path_ms: f64,
+    serial_ms: f64,
+    layers_ms: f64,
+    ready_ms: f64,
+}
+
+impl PlanBody {
+    pub(crate) fn of(graph: &MigrationGraph, planned: &Planned) -> Self {
+        let plan = &planned.plan;
+        let layer = |layer: &Vec<Node>| {
+            layer.iter().filter_map(|node| step(graph, planned, *node)).collect()
+        };
+        Self {
+            online: planned.online,
+            applied: planned.comparison.applied.len(),
+            pending: plan.len(),
+            layers: plan.layers().iter().map(layer).collect(),
+            critical_path: ids(graph, plan.critical_path()),
+            estimates: Estimates {
+                workers: planned.jobs,
+                critical_path_ms: ms(plan.critical_time()),
+                serial_ms: ms(planned.serial),
+                layers_ms: ms(planned.layers),
+                ready_ms: ms(planned.ready),
+            },
+        }
+    }
+}
+
+fn step(graph: &MigrationGraph, planned: &Planned, node: Node) -> Option<PlanStep> {
+    let migration = graph.migration(node);
+    let estimate = planned.plan.estimate(node)?;
+    Some(PlanStep {
+        id: migration.id.to_string(),
+        name: migration.name().to_owned(),
+        file: migration.source.path().display().to_string(),
+        dependencies: ids(graph, &graph.dependencies(node)),
+        transactional: !migration.up.is_non_transactional(),
+        has_down: migration.down.is_some(),
+        performance_impact: migration.header.impact.as_str(),
+        estimate_ms: ms(estimate.time),
+        estimate_basis: estimate.basis.as_str(),
+    })
+}
+
+/// `validate`.
+#[derive(Serialize)]
+pub(crate) struct ValidateBody {
+    pub(crate) migrations: usize,
+}
+
+/// `up`. `plan --timings` reads `migrations[].id` and `.execution_time_ms`.
+#[derive(Serialize)]
+pub(crate) struct UpBody {
+    outcome: &'static str,
+    batch_id: String,
+    schedule: &'static str,
+    jobs: usize,
+    wall_ms: f64,
+    already_applied: usize,
+    migrations: Vec<UpMigration>,
+}
+
+#[derive(Serialize)]
+struct UpMigration {
+    id: String,
+    layer: Option<usize>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_time_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applied_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<JsonFailure>,
+}
+
+#[derive(Serialize)]
+struct JsonFailure {
+    kind: &'static str,
+    message: String,
+    sqlstate: Option<String>,
+    detail: Option<String>,
+    hint: Option<String>,
+    context: Option<String>,
+    statement: Option<usize>,
+    #[serde(flatten)]
+    place: JsonPlace,
+}
+
+impl UpBody {
+    pub(crate) fn of(
+        graph: &MigrationGraph,
+        report: &UpReport,
+        (schedule, jobs): (Schedule, usize),
+    ) -> Self {
+        let result = &report.result;
+        let mut migrations: Vec<_> =
+            report.planned.plan.nodes().map(|node| outcome(graph, report, node)).collect();
+        migrations.sort_by_key(|it| it.layer);
+        Self {
+            outcome: match result.ended {
+                Ended::Complete if report.planned.plan.is_empty() => "nothing-to-do",
+                Ended::Complete => "applied",
+                Ended::Failed => "failed",
+                Ended::Stopped => "stopped",
+            },
+            batch_id: report.batch.clone(),
+            schedule: schedule.as_str(),
+            jobs,
+            wall_ms: ms(result.wall),
+            already_applied: report.planned.comparison.applied.len(),
+            migrations,
+        }
+    }
+}
+
+fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration {
+    let result = &report.result;
+    let receipt = result.applied.get(&node);
+    let failure = result.failed.iter().find(|(failed, _)| *failed == node).map(|(_, it)| it);
+    let skip = result.skipped.iter().find(|(skipped, _)| *skipped == node).map(|(_, it)| *it);
+    let needs = match skip {
+        Some(Skip::Needs(root)) => Some(graph.id(root).to_string()),
+        _ => None,
+    };
+    UpMigration {
+        id: graph.id(node).to_string(),
+        layer: report.planned.plan.layer(node),
+        outcome: match (receipt, failure, skip) {
+            (Some(_), ..) => "applied",
+            (_, Some(_), _) => "failed",
+            (.., Some(Skip::Needs(_))) => "skipped",
+            _ => "not-started",
+        },
+        execution_time_ms: receipt.map(|it| it.execution_time_ms),
+        applied_at: receipt.map(|it| it.applied_at.to_string()),
+        because: needs,
+        failure: failure.map(|failure| json_failure(graph.migration(node), failure)),
+    }
+}
+
+fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
+    let place = match failure.span {
+        Some(span) => Place::new(&migration.source, span, ""),
+        None => Place::file(&migration.source),
+    };
+    JsonFailure {
+        kind: match failure.kind {
+            FailureKind::RolledBack => "rolled-back",
+            FailureKind::Halted => "halted",
+            FailureKind::Interrupted => "interrupted",
+            FailureKind::NotStarted => "not-started",
+            FailureKind::Unknown => "unknown",
+        },
+        message: failure.message.clone(),
+        sqlstate: failure.sqlstate.clone(),
+        detail: failure.detail.clone(),
+        hint: failure.hint.clone(),
+        context: failure.context.clone(),
+        statement: failure.statement,
+        place: JsonPlace::of(&place),
+    }
+}
+
+/// `status`.
+#[derive(Serialize)]
+pub(crate) struct StatusBody {
+    applied: Vec<JsonApplied>,
+    pending: Vec<String>,
+    changed: Vec<String>,
+    unknown: Vec<JsonApplied>,
+    unfinished: Vec<JsonUnfinished>,
+    total_execution_time_ms: f64,
+    average_execution_time_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct JsonApplied {
+    id: String,
+    applied_at: String,
+    execution_time_ms: f64,
+    batch_id: String,
+    layer: usize,
+    checksum: String,
+    checksum_algorithm: String,
+}
+
+#[derive(Serialize)]
+struct JsonUnfinished {
+    id: String,
+    statements_done: usize,
+    interrupted_statement: Option<usize>,
+}
+
+impl StatusBody {
+    pub(crate) fn of(graph: &MigrationGraph, status: &Status) -> Self {
+        let comparison = &status.comparison;
+        let changed: Vec<Node> = comparison.changed.iter().copied().collect();
+        let times: Vec<f64> = comparison.applied.values().map(|it| it.execution_time_ms).collect();
+        let total: f64 = times.iter().sum();
+        let round = |ms: f64| (ms * 1e3).round() / 1e3;
+        #[expect(clippy::cast_precision_loss, reason = "no ledger has 2^52 rows")]
+        let average = (!times.is_empty()).then(|| round(total / times.len() as f64));
+        let unfinished = comparison.unfinished.iter().map(|(node, it)| JsonUnfinished {
+            id: graph.id(*node).to_string(),
+            statements_done: it.statements.iter().filter(|one| one.finished).count(),
+            interrupted_statement: it.interrupted().map(|one| one.statement),
+        });
+        Self {
+            applied: comparison.applied.values().map(json_applied).collect(),
+            pending: ids(graph, &status.pending),
+            changed: ids(graph, &changed),
+            unknown: comparison.unknown.iter().map(json_applied).collect(),
+            unfinished: unfinished.collect(),
+            total_execution_time_ms: round(total),
+            average_execution_time_ms: average,
+        }
+    }
+}
+
+fn json_applied(record: &Applied) -> JsonApplied {
+    JsonApplied {
+        id: record.id.clone(),
+        applied_at: record.applied_at.to_string(),
+        execution_time_ms: record.execution_time_ms,
+        batch_id: record.batch_id.clone(),
+        layer: record.layer,
+        checksum: record.checksum.clone(),
+        checksum_algorithm: record.checksum_algorithm.clone(),
+    }
+}

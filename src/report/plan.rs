@@ -1,0 +1,94 @@
+//! The plan for people.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::text::{count, duration, wrapped};
+use crate::graph::{MigrationGraph, Node};
+use crate::model::Migration;
+use crate::ops::Planned;
+use crate::plan::Basis;
+
+/// The plan in 80 columns.
+pub(crate) fn render(graph: &MigrationGraph, planned: &Planned) -> String {
+    let plan = &planned.plan;
+    if plan.is_empty() {
+        return "Nothing to do: every migration is applied.\n".to_owned();
+    }
+    let critical: BTreeSet<Node> = plan.critical_path().iter().copied().collect();
+    let mut out =
+        format!("{} in {}", count(plan.len(), "migration"), count(plan.layers().len(), "layer"));
+    let applied = planned.comparison.applied.len();
+    let _ = match planned.online {
+        true => writeln!(out, ", {applied} already applied"),
+        false => writeln!(out, " (no database asked)"),
+    };
+    for (at, layer) in plan.layers().iter().enumerate() {
+        let _ = writeln!(out, "\nlayer {} ({})", at + 1, count(layer.len(), "migration"));
+        for node in layer {
+            out.push_str(&entry(graph, planned, *node, critical.contains(node)));
+        }
+    }
+    out.push_str(&footer(graph, planned));
+    out
+}
+
+fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) -> String {
+    let migration = graph.migration(node);
+    let mark = if critical { '*' } else { ' ' };
+    let time = planned.plan.estimate(node).map(|it| duration(it.time)).unwrap_or_default();
+    let mut out = format!("{mark} {:<56} {time:>11}", migration.id);
+    for flag in flags(migration) {
+        let _ = write!(out, "\n      {flag}");
+    }
+    out.push('\n');
+    let dependencies = graph.dependencies(node);
+    if !dependencies.is_empty() {
+        let ids: Vec<_> = dependencies.iter().map(|node| graph.id(*node).as_str()).collect();
+        out.push_str(&wrapped("      needs ", &ids, ", "));
+    }
+    out
+}
+
+/// What is unusual about a migration.
+pub(crate) fn flags(migration: &Migration) -> Vec<&'static str> {
+    let mut flags = Vec::new();
+    if migration.up.is_non_transactional() {
+        flags.push("runs without a transaction");
+    }
+    if migration.down.is_none() {
+        flags.push("no down section");
+    }
+    flags
+}
+
+fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let path: Vec<_> = plan.critical_path().iter().map(|node| graph.id(*node).as_str()).collect();
+    let title = format!("\n* critical path, {}: ", duration(plan.critical_time()));
+    let mut out = title;
+    out.push('\n');
+    out.push_str(&wrapped("  ", &path, " -> "));
+    let _ = writeln!(out, "\nestimated time       1 worker   {:>9}", count(planned.jobs, "worker"));
+    for (name, time) in [("layers", planned.layers), ("ready", planned.ready)] {
+        let _ =
+            writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
+    }
+    let _ = writeln!(out, "{}", basis(planned));
+    out
+}
+
+/// What the estimates are based on.
+fn basis(planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let of = |basis| {
+        plan.nodes().filter(|node| plan.estimate(*node).is_some_and(|it| it.basis == basis)).count()
+    };
+    let parts = [
+        (of(Basis::Measured), "measured"),
+        (of(Basis::Median), "the median of the same @performanceImpact"),
+        (of(Basis::Fixed), "fixed for the @performanceImpact"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    format!("estimates: {}", parts.collect::<Vec<_>>().join(", "))
+}
