@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Declaration;
 use super::value::{self, Expected};
 use crate::model::{
-    Code, Dependency, Diagnostic, Header, Impact, MigrationId, Place, Source, Span, TransactionMode,
+    Code, Dependency, Diagnostic, Header, Impact, MigrationId, Place, Severity, Source, Span,
+    TransactionMode,
 };
 use crate::suggest::nearest;
 
@@ -31,7 +32,8 @@ pub(super) fn parse(
     note: &mut dyn FnMut(Diagnostic),
 ) -> (Header, Declaration) {
     let end = lines.last().map_or(0, |line| line.end);
-    let mut reader = Reader { source, end, header: Header::default(), seen: HashMap::new(), note };
+    let (header, seen, misspelt) = (Header::default(), HashMap::new(), Vec::new());
+    let mut reader = Reader { source, end, header, seen, misspelt, note };
     let mut read_to = 0;
     // A list may have taken the following lines with it.
     for line in lines {
@@ -39,11 +41,7 @@ pub(super) fn parse(
             read_to = reader.line(*line);
         }
     }
-    let declaration = match () {
-        () if reader.seen.contains_key("dependencies") => Declaration::Listed,
-        () if reader.seen.is_empty() => Declaration::NoHeader,
-        () => Declaration::Missing,
-    };
+    let declaration = reader.declaration();
     (reader.header, declaration)
 }
 
@@ -54,6 +52,8 @@ struct Reader<'a> {
     header: Header,
     /// Where each known key was first seen.
     seen: HashMap<&'static str, Span>,
+    /// Unknown keys that were probably meant to be `@dependencies`.
+    misspelt: Vec<Diagnostic>,
     note: &'a mut dyn FnMut(Diagnostic),
 }
 
@@ -68,6 +68,25 @@ impl<'a> Reader<'a> {
             self.old_entry(written, rest);
         }
         line.end
+    }
+
+    /// What the whole header says about dependencies. A misspelt key is as bad as
+    /// a missing one, and is the better message.
+    fn declaration(&mut self) -> Declaration {
+        let listed = self.seen.contains_key("dependencies");
+        let misspelt = std::mem::take(&mut self.misspelt);
+        let declaration = match () {
+            () if listed => Declaration::Listed,
+            () if !misspelt.is_empty() => Declaration::Unknown,
+            () if self.seen.is_empty() => Declaration::NoHeader,
+            () => Declaration::Missing,
+        };
+        let severity = if listed { Severity::Warning } else { Severity::Error };
+        misspelt
+            .into_iter()
+            .map(|problem| Diagnostic { severity, ..problem })
+            .for_each(&mut *self.note);
+        declaration
     }
 
     /// The place of a part of the header's text.
@@ -87,7 +106,8 @@ impl<'a> Reader<'a> {
             (self.note)(
                 Diagnostic::error(Code::DuplicateKey, format!("`@{key}` is given twice"))
                     .at(Place::new(self.source, span, "the second"))
-                    .also(Place::new(self.source, first, "the first")),
+                    .also(Place::new(self.source, first, "the first"))
+                    .help("keep one of the two"),
             );
             return line.end;
         }
@@ -158,11 +178,20 @@ impl<'a> Reader<'a> {
     fn unknown(&mut self, written: &str, span: Span) {
         let problem = Diagnostic::warning(Code::UnknownKey, format!("unknown key `@{written}`"))
             .at(Place::new(self.source, span, "not a key of ours"));
-        (self.note)(match nearest(written, KEYS) {
-            Some(near) => problem.help(format!("did you mean `@{near}`?")),
-            None => problem
-                .help(format!("the keys are {}", KEYS.map(|key| format!("`@{key}`")).join(", "))),
-        });
+        // Other tools say `depends`, `dependsOn`, `dependency`.
+        let depends = written.to_ascii_lowercase().starts_with("depend");
+        match nearest(written, KEYS).or(depends.then_some("dependencies")) {
+            Some("dependencies") => {
+                self.misspelt.push(problem.help("did you mean `@dependencies`?"));
+            }
+            Some(near) => (self.note)(problem.help(format!("did you mean `@{near}`?"))),
+            None => {
+                (self.note)(problem.help(format!(
+                    "the keys are {}",
+                    KEYS.map(|key| format!("`@{key}`")).join(", ")
+                )))
+            }
+        }
     }
 
     fn malformed(&mut self, key: &str, error: &nom::Err<Expected<'_>>) {
@@ -172,10 +201,14 @@ impl<'a> Reader<'a> {
         let line = rest.lines().next().unwrap_or_default();
         let word = line.split([' ', ',', ']']).next().unwrap_or_default();
         let span = Span::new(start, start + word.len());
-        (self.note)(
-            Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
-                .at(Place::new(self.source, span, format!("expected {}", expected.what))),
-        );
+        let problem = Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
+            .at(Place::new(self.source, span, format!("expected {}", expected.what)));
+        (self.note)(match expected.what {
+            value::LIST_END if span.is_empty() => {
+                problem.help("each line of a list begins with `--`, and its last ends in `]`")
+            }
+            _ => problem,
+        });
     }
 }
 

@@ -4,8 +4,9 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 
 use crate::model::{Diagnostic, Place, Severity, Source, Span};
 
-/// Lines longer than this are shown in part.
-const LONG_LINE: usize = 400;
+/// Only a part of a longer line is given to the renderer. It shows the part that
+/// matters by itself, and better, but its time grows with the line.
+const LONG_LINE: usize = 100_000;
 /// How much is shown on either side of the place in such a line.
 const WINDOW: usize = 60;
 
