@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         let problem = Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
             .at(Place::new(self.source, span, format!("expected {}", expected.what)));
         (self.note)(match expected.what {
-            value::LIST_END if span.is_empty() => {
+            value::LIST_END if line.trim().is_empty() => {
                 problem.help("each line of a list begins with `--`, and its last ends in `]`")
             }
             _ => problem,

@@ -104,6 +104,8 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     let id = id_of(source).map_err(&mut note).ok();
     let sections = sections::find(source, &lexed, &mut note);
     let (header, mut declaration) = header::parse(source, &sections.header, &mut note);
+    let depth = if breaks_off(&diagnostics, &sections.header) { Depth::Tokens } else { depth };
+    let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
     let context = script::Context { source, lexed: &lexed, mode: header.transaction, depth };
     let up = script::parse(context, sections.up, &mut note);
     let down = sections.down.and_then(|span| script::parse(context, span, &mut note));
@@ -122,6 +124,15 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
         _ => None,
     };
     ParsedFile { source: Arc::clone(source), id, declaration, migration, diagnostics }
+}
+
+/// True when a list of the header has no end: what follows may be the rest of it,
+/// and no SQL.
+fn breaks_off(diagnostics: &[Diagnostic], header: &[Span]) -> bool {
+    let end = header.last().map_or(0, |line| line.end);
+    let at = |one: &Diagnostic| one.place.as_ref()?.span;
+    let mut malformed = diagnostics.iter().filter(|one| one.code == Code::MalformedHeader);
+    malformed.any(|one| at(one).is_some_and(|span| span.start >= end))
 }
 
 fn assemble(

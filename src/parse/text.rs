@@ -56,7 +56,7 @@ fn nul(source: Source, at: usize) -> ParsedFile {
     let source = Arc::new(source);
     let problem = Diagnostic::error(
         Code::NulByte,
-        "the file holds a NUL byte, which PostgreSQL's texts cannot",
+        "the file holds a NUL byte, and PostgreSQL's texts cannot",
     )
     .at(Place::new(&source, Span::new(at, at + 1), "here"))
     .help("it may be UTF-16: save it as UTF-8");

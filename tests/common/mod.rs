@@ -10,16 +10,16 @@ use tempfile::TempDir;
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// The exit code; -1 after a signal.
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The one JSON document on stdout, checked for what all of them have.
-    pub fn document(&self) -> serde_json::Value {
+    pub(crate) fn document(&self) -> serde_json::Value {
         let document: serde_json::Value = serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.stdout, self.stderr));
         assert_eq!(document["schema_version"], 1, "{document}");
@@ -29,13 +29,13 @@ impl Ran {
 }
 
 /// Where Cargo.toml is.
-pub fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The binary with an environment in which nothing is set but the search path,
 /// in the repository, so that outputs are the same on every machine.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_migraph"));
     command.current_dir(repository()).env_clear().stdin(Stdio::null());
     if let Some(path) = std::env::var_os("PATH") {
@@ -45,7 +45,7 @@ pub fn command() -> Command {
 }
 
 /// Runs it to its end.
-pub fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
@@ -55,10 +55,10 @@ pub fn run(command: &mut Command) -> Ran {
 }
 
 /// Runs the program with `args`.
-pub fn migraph(args: &[&str]) -> Ran {
+pub(crate) fn migraph(args: &[&str]) -> Ran {
     run(command().args(args))
 }
 
-pub fn temporary_dir() -> TempDir {
+pub(crate) fn temporary_dir() -> TempDir {
     TempDir::with_prefix("migraph-test-").unwrap()
 }
