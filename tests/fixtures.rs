@@ -97,7 +97,9 @@ fn read(dir: &str) -> String {
         let exclusive: Vec<_> = graph.exclusive_with(node).iter().map(|it| graph.id(*it)).collect();
         let _ = writeln!(out, "{}", migration.id);
         let mut field = |name: &str, value: Option<String>| {
-            value.into_iter().for_each(|value| drop(writeln!(out, "  {name}: {value}")));
+            if let Some(value) = value {
+                let _ = writeln!(out, "  {name}: {value}");
+            }
         };
         field("name", header.name.clone());
         field("description", header.description.clone());

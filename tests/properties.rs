@@ -1,5 +1,7 @@
 //! What holds for any input: bytes, graphs, and any order of events.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test may fail it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -186,10 +186,8 @@ impl<'a> Reader<'a> {
             }
             Some(near) => (self.note)(problem.help(format!("did you mean `@{near}`?"))),
             None => {
-                (self.note)(problem.help(format!(
-                    "the keys are {}",
-                    KEYS.map(|key| format!("`@{key}`")).join(", ")
-                )))
+                let keys = KEYS.map(|key| format!("`@{key}`")).join(", ");
+                (self.note)(problem.help(format!("the keys are {keys}")));
             }
         }
     }
@@ -247,4 +245,81 @@ fn transaction(input: &str) -> value::Parsed<'_, TransactionMode> {
         ("never", TransactionMode::Never),
     ];
     value::word("`auto`, `always` or `never`", WORDS)(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::lex;
+
+    /// What was read, and the problems as `line:column message`.
+    fn read(text: &str) -> (Header, Declaration, Vec<String>) {
+        let source = Arc::new(Source::new("a.sql", text));
+        let lines: Vec<_> = lex(text)
+            .tokens
+            .iter()
+            .filter(|token| token.text(text).starts_with("--"))
+            .map(|token| token.span())
+            .collect();
+        let mut problems = Vec::new();
+        let (header, declaration) = parse(&source, &lines, &mut |problem| {
+            let at = problem.place.and_then(|place| place.location()).unwrap();
+            problems.push(format!("{}:{} {}", at.line, at.column, problem.message));
+        });
+        (header, declaration, problems)
+    }
+
+    fn ids(list: &[Dependency]) -> Vec<&str> {
+        list.iter().map(|one| one.id.as_str()).collect()
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (header, declaration, problems) = read(
+            "-- @name: Add orders: the first part\n--@description:   with lines  \n-- @timestamp: 2024-01-01T00:00:00Z\n-- @rollbackSafe: true (really)\n-- @performanceImpact: low            (low | medium | high)\n-- @dependencies: [0001_users,\n--   \"0002_products\"]\n-- @transaction: never\n-- @lockTimeout: 5s\n-- @statementTimeout: 0\n-- @exclusiveWith: [x]\n-- no @key: at the beginning",
+        );
+        assert_eq!((declaration, problems), (Declaration::Listed, vec![]));
+        assert_eq!(header.name.as_deref(), Some("Add orders: the first part"));
+        assert_eq!(header.description.as_deref(), Some("with lines"));
+        assert_eq!(header.timestamp.unwrap().to_string(), "2024-01-01T00:00:00Z");
+        assert_eq!((header.rollback_safe, header.impact), (Some(true), Impact::Low));
+        assert_eq!(ids(&header.dependencies), ["0001_users", "0002_products"]);
+        assert_eq!(header.transaction, TransactionMode::Never);
+        assert_eq!(header.lock_timeout.unwrap().as_secs(), 5);
+        assert_eq!(header.statement_timeout.unwrap().as_secs(), 0);
+        assert_eq!(ids(&header.exclusive_with), ["x"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_placed_and_the_declaration_known() {
+        use Declaration::{Listed, Missing, NoHeader, Unknown};
+        let cases: [(&str, Declaration, &[&str]); 10] = [
+            ("-- a remark", NoHeader, &[]),
+            ("-- @name: x", Missing, &[]),
+            ("-- Migration: x", NoHeader, &[]),
+            ("-- @ticket: x", NoHeader, &["1:5 unknown key `@ticket`"]),
+            (
+                "-- @dependencies: []\n-- @dependancies: []",
+                Listed,
+                &["2:5 unknown key `@dependancies`"],
+            ),
+            ("-- @Dependencies: []", Unknown, &["1:5 unknown key `@Dependencies`"]),
+            ("-- @dependsOn: a", Unknown, &["1:5 unknown key `@dependsOn`"]),
+            ("-- @dependencies: a", Listed, &["1:19 `@dependencies` cannot be read"]),
+            (
+                "-- @dependencies: []\n-- @dependencies: [a]",
+                Listed,
+                &["2:5 `@dependencies` is given twice"],
+            ),
+            ("-- @dependencies: [a\n-- @name: x", Listed, &["2:4 `@dependencies` cannot be read"]),
+        ];
+        for (text, declaration, problems) in cases {
+            let found = read(text);
+            assert_eq!(
+                (found.1, found.2),
+                (declaration, problems.iter().map(ToString::to_string).collect()),
+                "{text}"
+            );
+        }
+    }
 }

@@ -1,7 +1,12 @@
 //! Running the binary as a user would.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "the helpers of a test may fail it"
+)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
