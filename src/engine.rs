@@ -34,6 +34,8 @@ pub struct Receipt {
 pub enum FailureKind {
     /// The server refused something; all of the migration is rolled back.
     RolledBack,
+    /// We cancelled it because the run was asked to; all of it is rolled back.
+    Cancelled,
     /// The server refused a statement of a script that runs without a
     /// transaction; the statements before it are done and recorded.
     Halted,

@@ -298,6 +298,10 @@ fn syntax_problem(source: &Arc<Source>, script: Span, error: SyntaxError) -> Dia
 /// empty line further down.
 fn visible(source: &Source, script: Span, at: Span) -> Span {
     let text = source.slice(Span::new(script.start, at.start.min(script.end)));
-    let at_end = source.slice(Span::new(at.start, script.end)).trim().is_empty();
-    if at_end { Span::at(script.start + text.trim_end().len()) } else { first_line(source, at) }
+    let rest = source.slice(Span::new(at.start, script.end));
+    if rest.trim().is_empty() {
+        return Span::at(script.start + text.trim_end().len());
+    }
+    let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    if at.is_empty() { Span::new(at.start, at.start + word) } else { first_line(source, at) }
 }

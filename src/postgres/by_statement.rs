@@ -175,11 +175,27 @@ impl ScriptRun<'_, '_> {
         // If this fails, the next run takes it for interrupted, which is safe.
         let _ = self.run.lock.client().execute(&sql, &[&id, &number_for_sql]).await;
         let mut failure = failure::of_statement(self.job, number, error);
-        let concurrently = matches!(statement.kind, StatementKind::NonTransactional(what) if what.contains("CONCURRENTLY"));
-        if concurrently && failure.hint.is_none() {
-            failure.hint = Some("it may have left an INVALID index: look with `\\d`, and drop it before the next `up`".to_owned());
+        let what = match statement.kind {
+            StatementKind::NonTransactional(what) => what,
+            _ => "",
+        };
+        if what.contains("CONCURRENTLY") {
+            failure.hint = self.invalid_indexes().await.or(failure.hint);
         }
         failure
+    }
+
+    /// What a `CONCURRENTLY` that failed has left behind, as advice.
+    async fn invalid_indexes(&self) -> Option<String> {
+        // Parents made with ON ONLY (relkind I) are invalid until all parts are attached.
+        let sql = "SELECT pg_catalog.string_agg(indexrelid::pg_catalog.regclass::text, ', ')
+            FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            WHERE NOT i.indisvalid AND c.relkind = 'i'";
+        let row = self.run.lock.client().query_one(sql, &[]).await.ok()?;
+        let names: String = row.get::<_, Option<String>>(0)?;
+        Some(format!(
+            "there are INVALID indexes, left by this or an earlier failure: {names}; drop them with DROP INDEX CONCURRENTLY before the next `up`"
+        ))
     }
 
     fn interrupted(&self, number: usize, error: &Error) -> Box<Failure> {
