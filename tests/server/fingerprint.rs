@@ -36,7 +36,7 @@ pub fn of(database: &Database) -> String {
     // How far a sequence has been written ahead depends on checkpoints.
     let tables = database.sql(&scoped(
         "SELECT CASE c.relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END, c.oid::regclass
-            FROM pg_class c WHERE c.relkind IN ('r', 'm', 'S') AND {c.relnamespace} ORDER BY 2",
+            FROM pg_class c WHERE c.relkind IN ('r', 'm', 'S') AND {c.relnamespace} ORDER BY c.oid::regclass::text",
     ));
     let data = tables.lines().map(|line| {
         let (columns, table) = line.split_once('|').unwrap();

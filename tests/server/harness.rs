@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
 /// Long enough for a busy machine; nothing waits so long when all is well.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The password of the server's superuser; it must never show anywhere.
 pub const PASSWORD: &str = "s3cr3t-Zaphod";

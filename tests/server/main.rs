@@ -1,6 +1,12 @@
 //! The binary against real servers: one ephemeral PostgreSQL for all tests here,
 //! a database of its own for each.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
 #![expect(unreachable_pub, reason = "a test binary's modules export to each other")]
 
 mod applying;
