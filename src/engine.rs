@@ -111,10 +111,14 @@ pub trait Worker {
     /// What can end its work.
     type Canceller: Canceller;
 
-    /// A handle that cancels whatever this worker is doing.
+    /// Makes sure that nothing of an earlier migration is left in the session.
+    async fn prepare(&mut self) -> Result<(), Box<Failure>>;
+
+    /// A handle that cancels whatever this worker does from now on.
     fn canceller(&self) -> Self::Canceller;
 
-    /// Applies one migration and records it, or neither. `statement` is called
+    /// Applies one migration and records it, or neither, in a session that was
+    /// prepared for it. `statement` is called
     /// with the number (from 1) of each statement that is sent on its own.
     ///
     /// A worker whose session cannot be trusted any more says so by

@@ -209,6 +209,9 @@ impl<E: Engine> Shared<'_, E> {
                 Err(failure) => return (node, None, Err(failure)),
             },
         };
+        if let Err(failure) = worker.prepare().await {
+            return (node, Some(worker), Err(failure));
+        }
         // Asked to cancel while the session was being opened: nothing was sent.
         if control.current() == Stop::Cancel {
             let failure = Failure::new(FailureKind::NotStarted, "cancelled before it began");

@@ -26,9 +26,6 @@ pub(super) async fn apply(
     job: Job<'_>,
     tell: &dyn Fn(usize),
 ) -> Outcome {
-    if session.cleaned().await.is_err() {
-        *session = run.session().await.map_err(|error| failure::not_connected(&error))?;
-    }
     let mut script = ScriptRun { run, session, job };
     for set in timeouts("SET", job) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
@@ -70,8 +67,7 @@ impl ScriptRun<'_, '_> {
             self.check_valid(number, &index).await?;
         }
         if recorded {
-            let done = self.finished(number);
-            self.send(&done).await.map_err(|error| self.interrupted(number, &error))?;
+            self.finish(number).await?;
         }
         Ok(())
     }
@@ -120,12 +116,30 @@ impl ScriptRun<'_, '_> {
         )
     }
 
-    fn finished(&self, number: usize) -> String {
-        format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;UPDATE {} SET finished_at=pg_catalog.clock_timestamp() WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number};COMMIT",
+    /// Records that a statement is done. A cancel meant for the statement may
+    /// hit this instead, or the session may just have been lost: the statement is
+    /// done all the same, and the coordinator's session can still say so.
+    async fn finish(&self, number: usize) -> Result<(), Box<Failure>> {
+        let update = format!(
+            "UPDATE {} SET finished_at=pg_catalog.clock_timestamp() WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number}",
             self.statements(),
             self.id(),
-        )
+        );
+        let message = format!("BEGIN;SET LOCAL synchronous_commit=on;{update};COMMIT");
+        let Err(error) = self.send(&message).await else { return Ok(()) };
+        if self.run.lock.client().batch_execute(&message).await.is_err() {
+            return Err(self.interrupted(number, &error));
+        }
+        let message = format!(
+            "statement {number} is done and recorded, but the session was lost behind it: {}",
+            reason(&error)
+        );
+        let failure = failure::server(FailureKind::Halted, &error);
+        Err(Box::new(Failure {
+            message,
+            hint: Some("run `migraph up` again".to_owned()),
+            ..failure
+        }))
     }
 
     /// Writes the migration's row once every statement is finished.
@@ -247,7 +261,7 @@ impl ScriptRun<'_, '_> {
     }
 
     fn statements(&self) -> String {
-        self.run.context.ledger.table("__migration_statements__")
+        self.run.context.ledger.statements()
     }
 
     fn id(&self) -> String {

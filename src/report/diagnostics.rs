@@ -7,7 +7,7 @@ use crate::model::{Diagnostic, Place, Severity, Source, Span};
 /// Lines longer than this are shown in part.
 const LONG_LINE: usize = 400;
 /// How much is shown on either side of the place in such a line.
-const WINDOW: usize = 60;
+const WINDOW: usize = 36;
 
 /// One message with places and advice, as text.
 pub(crate) struct Message<'a> {

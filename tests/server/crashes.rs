@@ -37,7 +37,7 @@ fn an_interrupt_lets_what_runs_finish() {
         "2 of 4 migrations",
     ]);
     assert_eq!(project.ledger(), "0001_a 0002_b");
-    assert_eq!(project.database.sessions(), "0");
+    project.database.until_gone();
     project.run(&["up"]).exits(0);
 }
 
@@ -54,7 +54,7 @@ fn a_second_interrupt_or_a_sigterm_cancels_on_the_server() {
         let code = if signals.len() == 2 { 130 } else { 143 };
         run.end().exits(code).says(&["cancelling 2 running migrations", "cancelled 0001_a"]);
         assert_eq!(project.ledger(), "");
-        assert_eq!(project.database.sessions(), "0");
+        project.database.until_gone();
         let cancelled =
             "SELECT count(*) FROM migraph.__migration_attempts__ WHERE outcome = 'cancelled'";
         assert_eq!(project.database.sql(cancelled), "2");
@@ -127,6 +127,22 @@ fn a_terminated_backend_has_rolled_back() {
     project.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database()");
     run.end().exits(1).says(&["SQLSTATE 57P01"]);
     assert_eq!(project.ledger(), "");
+}
+
+#[test]
+fn a_worker_that_was_lost_while_idle_is_replaced() {
+    let project = Project::new(&[
+        ("0001_quick", "", "CREATE TABLE a ();"),
+        ("0002_slow", "", "SELECT pg_sleep(0.7);"),
+        ("0003_b", "0001_quick", "CREATE TABLE b ();"),
+        ("0004_c", "0001_quick", "CREATE TABLE c ();"),
+    ]);
+    let run = project.start(&["up", "--jobs", "2"]);
+    running(&project.database, "pg_sleep(0.7)", 1);
+    let idle = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'DISCARD ALL' AND state = 'idle' AND datname = current_database()";
+    project.database.until(idle, "1");
+    run.end().exits(0);
+    assert_eq!(project.ledger(), "0001_quick 0002_slow 0003_b 0004_c");
 }
 
 #[test]

@@ -89,9 +89,10 @@ impl Database {
         }
     }
 
-    /// How many sessions of migraph are in it.
-    pub fn sessions(&self) -> String {
-        self.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'migraph'")
+    /// Waits until no session of migraph is in it. A backend notices that its
+    /// client has gone a moment later, but it does so by itself.
+    pub fn until_gone(&self) {
+        self.until("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'migraph'", "0");
     }
 }
 

@@ -91,6 +91,20 @@ fn a_schema_that_exists_needs_no_right_to_create_one() {
 }
 
 #[test]
+fn a_ledger_that_may_not_be_written_is_refused_before_anything_runs() {
+    let project = project();
+    project.run(&["up", "--target", "0001_a"]).exits(0);
+    let role = format!("reader_{}", project.database.name);
+    project.database.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'pw'; GRANT USAGE ON SCHEMA migraph TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA migraph TO {role}"
+    ));
+    let url = project.database.url_as(&role, "pw");
+    let up = start(project.dir.path(), &url, &["up"], &[]).end();
+    up.exits(3).says(&["no right to use the ledger", "INSERT into"]);
+    start(project.dir.path(), &url, &["status", "--exit-code"], &[]).end().exits(6);
+}
+
+#[test]
 fn ledger_and_files_that_disagree_stop_everything() {
     let project = project();
     project.run(&["up", "--target", "0001_a"]).exits(0);
