@@ -34,6 +34,8 @@ pub struct Receipt {
 pub enum FailureKind {
     /// The server refused something; all of the migration is rolled back.
     RolledBack,
+    /// We cancelled it because the run was asked to; all of it is rolled back.
+    Cancelled,
     /// The server refused a statement of a script that runs without a
     /// transaction; the statements before it are done and recorded.
     Halted,
@@ -109,10 +111,14 @@ pub trait Worker {
     /// What can end its work.
     type Canceller: Canceller;
 
-    /// A handle that cancels whatever this worker is doing.
+    /// Makes sure that nothing of an earlier migration is left in the session.
+    async fn prepare(&mut self) -> Result<(), Box<Failure>>;
+
+    /// A handle that cancels whatever this worker does from now on.
     fn canceller(&self) -> Self::Canceller;
 
-    /// Applies one migration and records it, or neither. `statement` is called
+    /// Applies one migration and records it, or neither, in a session that was
+    /// prepared for it. `statement` is called
     /// with the number (from 1) of each statement that is sent on its own.
     ///
     /// A worker whose session cannot be trusted any more says so by

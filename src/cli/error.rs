@@ -139,7 +139,7 @@ impl CliError {
                 format!("cannot use the timings in `{}`: {reason}", path.display()),
                 "`migraph up --format json > FILE` writes such a file".to_owned(),
             ),
-            Self::Server(error) => one("server", error.to_string(), error.help()),
+            Self::Server(error) => one(error.code(), error.to_string(), error.help()),
             Self::Lock(LockError::TimedOut { waited, waiting }) => one(
                 "locked",
                 format!("another run is in the way, and did not end within {} s", waited.as_secs()),
@@ -209,13 +209,24 @@ impl Problematic {
     }
 }
 
+/// As much of a checksum as people are shown.
+fn short(checksum: &str) -> String {
+    checksum.chars().take(16).collect()
+}
+
 /// What does not fit between the ledger and the files, each with a way out.
 pub(super) fn disagreements(graph: &MigrationGraph, comparison: &Comparison) -> Vec<Problematic> {
     let changed = comparison.changed.iter().map(|node| {
         let migration = graph.migration(*node);
+        let recorded =
+            comparison.applied.get(node).map(|it| short(&it.checksum)).unwrap_or_default();
+        let now = migration.up.checksum;
         Problematic {
             code: "changed",
-            title: format!("`{}` was changed after it was applied", migration.id),
+            title: format!(
+                "`{}` was changed after it was applied: checksum {recorded} then, {now} now",
+                migration.id
+            ),
             place: Some(Place::file(&migration.source)),
             help: vec![
                 "restore its up script as it was, and write the change as a new migration"

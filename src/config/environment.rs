@@ -42,7 +42,10 @@ impl Environment {
         };
         for line in dotenvy::from_path_iter(&path).map_err(unreadable)? {
             let (name, value) = line.map_err(unreadable)?;
-            self.0.entry(name).or_insert(value);
+            let entry = self.0.entry(name).or_default();
+            if entry.is_empty() {
+                *entry = value;
+            }
         }
         Ok(self)
     }

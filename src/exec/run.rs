@@ -108,6 +108,7 @@ pub async fn run<E: Engine>(
             biased;
             Some((node, worker, outcome)) = tries.next() => {
                 state.idle.extend(worker.filter(Worker::is_usable));
+                let outcome = outcome.map_err(|failure| cancelled(failure, control.current()));
                 state.ended(node, outcome, &shared.events);
             }
             stop = control.changed() => {
@@ -121,7 +122,17 @@ pub async fn run<E: Engine>(
         }
     }
     drop(tries);
-    state.into_result(plan, began.elapsed())
+    state.into_result(plan, began.elapsed(), control.current())
+}
+
+/// `query_canceled` is our own doing when we were asked to cancel; otherwise it
+/// is a timeout or somebody else's.
+fn cancelled(mut failure: Box<Failure>, stop: Stop) -> Box<Failure> {
+    let by_request = stop == Stop::Cancel && failure.sqlstate.as_deref() == Some("57014");
+    if by_request && failure.kind == FailureKind::RolledBack {
+        failure.kind = FailureKind::Cancelled;
+    }
+    failure
 }
 
 /// What the loop keeps.
@@ -150,12 +161,12 @@ impl<W> State<'_, W> {
         }
     }
 
-    fn into_result(self, plan: &Plan, wall: Duration) -> RunResult {
+    fn into_result(self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
         let not_started = self.queue.not_started();
         let ended = match () {
-            () if !self.failed.is_empty() => Ended::Failed,
-            () if !not_started.is_empty() => Ended::Stopped,
-            () => Ended::Complete,
+            () if self.failed.is_empty() && not_started.is_empty() => Ended::Complete,
+            () if stop != Stop::No => Ended::Stopped,
+            () => Ended::Failed,
         };
         let skipped = reasons(plan, &self.failed, not_started);
         RunResult { ended, applied: self.applied, failed: self.failed, skipped, wall }
@@ -198,6 +209,9 @@ impl<E: Engine> Shared<'_, E> {
                 Err(failure) => return (node, None, Err(failure)),
             },
         };
+        if let Err(failure) = worker.prepare().await {
+            return (node, Some(worker), Err(failure));
+        }
         // Asked to cancel while the session was being opened: nothing was sent.
         if control.current() == Stop::Cancel {
             let failure = Failure::new(FailureKind::NotStarted, "cancelled before it began");

@@ -37,10 +37,11 @@ pub fn build(
     }
     let mut exclusive = vec![BTreeSet::new(); migrations.len()];
     for (index, migration) in migrations.iter().enumerate() {
-        for dependency in resolver.resolve(migration, List::Dependencies) {
+        for dependency in resolver.resolve(migration, &migration.header.dependencies, "depends on")
+        {
             edges.add_edge(NodeIndex::new(dependency.index()), NodeIndex::new(index), ());
         }
-        for other in resolver.resolve(migration, List::ExclusiveWith) {
+        for other in resolver.resolve(migration, &migration.header.exclusive_with, "excludes") {
             exclusive[index].insert(other);
             exclusive[other.index()].insert(Node::new(index));
         }
@@ -78,22 +79,6 @@ fn duplicate(first: &Migration, second: &Migration) -> Diagnostic {
         .help("rename one: an id must be unique in the whole directory tree")
 }
 
-/// The lists of a header that name other migrations.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum List {
-    Dependencies,
-    ExclusiveWith,
-}
-
-impl List {
-    fn of(self, migration: &Migration) -> &[Dependency] {
-        match self {
-            Self::Dependencies => &migration.header.dependencies,
-            Self::ExclusiveWith => &migration.header.exclusive_with,
-        }
-    }
-}
-
 struct Resolver<'a> {
     by_id: &'a BTreeMap<MigrationId, Node>,
     broken: &'a BTreeSet<MigrationId>,
@@ -103,14 +88,15 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// The nodes that `list` of `migration` names; what cannot be is a problem.
-    fn resolve(&mut self, migration: &Migration, list: List) -> Vec<Node> {
+    /// `verb` is what being in that list means.
+    fn resolve(&mut self, migration: &Migration, list: &[Dependency], verb: &str) -> Vec<Node> {
         let mut seen: BTreeMap<&MigrationId, &Dependency> = BTreeMap::new();
-        let mut nodes = Vec::new();
-        for dependency in list.of(migration) {
+        let mut nodes = Vec::with_capacity(list.len());
+        for dependency in list {
             if let Some(first) = seen.insert(&dependency.id, dependency) {
                 self.problems.push(repeated(migration, dependency, first));
             } else if dependency.id == migration.id {
-                self.problems.push(on_itself(migration, dependency, list));
+                self.problems.push(on_itself(migration, dependency, verb));
             } else if let Some(node) = self.by_id.get(&dependency.id) {
                 nodes.push(*node);
             } else if !self.broken.contains(&dependency.id) {
@@ -145,11 +131,7 @@ fn repeated(migration: &Migration, second: &Dependency, first: &Dependency) -> D
         .also(Place::new(&migration.source, first.span, "the first"))
 }
 
-fn on_itself(migration: &Migration, dependency: &Dependency, list: List) -> Diagnostic {
-    let verb = match list {
-        List::Dependencies => "depends on",
-        List::ExclusiveWith => "excludes",
-    };
+fn on_itself(migration: &Migration, dependency: &Dependency, verb: &str) -> Diagnostic {
     Diagnostic::error(Code::SelfDependency, format!("`{}` {verb} itself", migration.id))
         .at(Place::new(&migration.source, dependency.span, "its own id"))
         .help("remove it from the list")

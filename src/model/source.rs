@@ -97,6 +97,13 @@ impl Source {
         }
     }
 
+    /// The part of `span` that is on its first line: a caret under a statement of
+    /// many lines says less than one under its beginning.
+    pub fn first_line(&self, span: Span) -> Span {
+        let length = self.slice(span).lines().next().map_or(0, |line| line.trim_end().len());
+        Span::new(span.start, span.start + length)
+    }
+
     /// The byte offset of the `n`th character (from 0) at or behind `start`;
     /// `None` behind the end.
     ///

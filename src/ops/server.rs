@@ -27,6 +27,15 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// A short name for it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "cannot-connect",
+            Self::TooOld { .. } => "server-too-old",
+            Self::Ledger(_) => "ledger",
+        }
+    }
+
     /// What to do next.
     pub fn help(&self) -> String {
         match self {

@@ -160,7 +160,7 @@ fn statement_problem(
     enclosed: bool,
 ) -> Option<Diagnostic> {
     let place =
-        |label: &str| Place::new(context.source, first_line(context.source, statement.span), label);
+        |label: &str| Place::new(context.source, context.source.first_line(statement.span), label);
     match statement.kind {
         StatementKind::Plain | StatementKind::Session => None,
         StatementKind::NonTransactional(_) if by_statement => None,
@@ -203,7 +203,7 @@ fn statement_problem(
 }
 
 fn own_transaction(context: Context<'_>, span: Span, what: &str, by_statement: bool) -> Diagnostic {
-    let span = first_line(context.source, span);
+    let span = context.source.first_line(span);
     let problem = Diagnostic::error(
         Code::OwnTransaction,
         format!("{what} in a migration is not supported here"),
@@ -223,12 +223,6 @@ fn own_transaction(context: Context<'_>, span: Span, what: &str, by_statement: b
             .help("one BEGIN … COMMIT around all of the script is fine, as are SAVEPOINT and ROLLBACK TO")
             .help("to commit in between, split the file into several migrations"),
     }
-}
-
-/// A caret under a statement of many lines says less than one under its first.
-fn first_line(source: &Source, span: Span) -> Span {
-    let length = source.slice(span).lines().next().map_or(0, |line| line.trim_end().len());
-    Span::new(span.start, span.start + length)
 }
 
 /// Asks the parser, where that was wanted or pieces of the file will be run.
@@ -291,6 +285,10 @@ fn syntax_problem(source: &Arc<Source>, script: Span, error: SyntaxError) -> Dia
 /// empty line further down.
 fn visible(source: &Source, script: Span, at: Span) -> Span {
     let text = source.slice(Span::new(script.start, at.start.min(script.end)));
-    let at_end = source.slice(Span::new(at.start, script.end)).trim().is_empty();
-    if at_end { Span::at(script.start + text.trim_end().len()) } else { first_line(source, at) }
+    let rest = source.slice(Span::new(at.start, script.end));
+    if rest.trim().is_empty() {
+        return Span::at(script.start + text.trim_end().len());
+    }
+    let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+    if at.is_empty() { Span::new(at.start, at.start + word) } else { source.first_line(at) }
 }

@@ -26,9 +26,6 @@ pub(super) async fn apply(
     job: Job<'_>,
     tell: &dyn Fn(usize),
 ) -> Outcome {
-    if session.cleaned().await.is_err() {
-        *session = run.session().await.map_err(|error| failure::not_connected(&error))?;
-    }
     let mut script = ScriptRun { run, session, job };
     for set in timeouts("SET", job) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
@@ -70,8 +67,7 @@ impl ScriptRun<'_, '_> {
             self.check_valid(number, &index).await?;
         }
         if recorded {
-            let done = self.finished(number);
-            self.send(&done).await.map_err(|error| self.interrupted(number, &error))?;
+            self.finish(number).await?;
         }
         Ok(())
     }
@@ -120,12 +116,30 @@ impl ScriptRun<'_, '_> {
         )
     }
 
-    fn finished(&self, number: usize) -> String {
-        format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;UPDATE {} SET finished_at=pg_catalog.clock_timestamp() WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number};COMMIT",
+    /// Records that a statement is done. A cancel meant for the statement may
+    /// hit this instead, or the session may just have been lost: the statement is
+    /// done all the same, and the coordinator's session can still say so.
+    async fn finish(&self, number: usize) -> Result<(), Box<Failure>> {
+        let update = format!(
+            "UPDATE {} SET finished_at=pg_catalog.clock_timestamp() WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number}",
             self.statements(),
             self.id(),
-        )
+        );
+        let message = format!("BEGIN;SET LOCAL synchronous_commit=on;{update};COMMIT");
+        let Err(error) = self.send(&message).await else { return Ok(()) };
+        if self.run.lock.client().batch_execute(&message).await.is_err() {
+            return Err(self.interrupted(number, &error));
+        }
+        let message = format!(
+            "statement {number} is done and recorded, but the session was lost behind it: {}",
+            reason(&error)
+        );
+        let failure = failure::server(FailureKind::Halted, &error);
+        Err(Box::new(Failure {
+            message,
+            hint: Some("run `migraph up` again".to_owned()),
+            ..failure
+        }))
     }
 
     /// Writes the migration's row once every statement is finished.
@@ -175,11 +189,27 @@ impl ScriptRun<'_, '_> {
         // If this fails, the next run takes it for interrupted, which is safe.
         let _ = self.run.lock.client().execute(&sql, &[&id, &number_for_sql]).await;
         let mut failure = failure::of_statement(self.job, number, error);
-        let concurrently = matches!(statement.kind, StatementKind::NonTransactional(what) if what.contains("CONCURRENTLY"));
-        if concurrently && failure.hint.is_none() {
-            failure.hint = Some("it may have left an INVALID index: look with `\\d`, and drop it before the next `up`".to_owned());
+        let what = match statement.kind {
+            StatementKind::NonTransactional(what) => what,
+            _ => "",
+        };
+        if what.contains("CONCURRENTLY") {
+            failure.hint = self.invalid_indexes().await.or(failure.hint);
         }
         failure
+    }
+
+    /// What a `CONCURRENTLY` that failed has left behind, as advice.
+    async fn invalid_indexes(&self) -> Option<String> {
+        // Parents made with ON ONLY (relkind I) are invalid until all parts are attached.
+        let sql = "SELECT pg_catalog.string_agg(indexrelid::pg_catalog.regclass::text, ', ')
+            FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+            WHERE NOT i.indisvalid AND c.relkind = 'i'";
+        let row = self.run.lock.client().query_one(sql, &[]).await.ok()?;
+        let names: String = row.get::<_, Option<String>>(0)?;
+        Some(format!(
+            "there are INVALID indexes, left by this or an earlier failure: {names}; drop them with DROP INDEX CONCURRENTLY before the next `up`"
+        ))
     }
 
     fn interrupted(&self, number: usize, error: &Error) -> Box<Failure> {
@@ -231,7 +261,7 @@ impl ScriptRun<'_, '_> {
     }
 
     fn statements(&self) -> String {
-        self.run.context.ledger.table("__migration_statements__")
+        self.run.context.ledger.statements()
     }
 
     fn id(&self) -> String {

@@ -106,6 +106,21 @@ pub struct PostgresWorker<'l> {
 impl Worker for PostgresWorker<'_> {
     type Canceller = PostgresCanceller;
 
+    async fn prepare(&mut self) -> Result<(), Box<Failure>> {
+        let clean = match &mut self.session {
+            Some(session) => session.cleaned().await.is_ok() && session.is_fit(),
+            None => false,
+        };
+        if !clean {
+            // Never run anything in a session that was not left clean.
+            if let Some(session) = self.session.take() {
+                session.discard();
+            }
+            self.session = Some(self.run.worker_session().await?);
+        }
+        Ok(())
+    }
+
     fn canceller(&self) -> PostgresCanceller {
         let token = self.session.as_ref().map(Session::cancel_token);
         PostgresCanceller { target: self.run.target.clone(), token }
@@ -124,7 +139,8 @@ impl Worker for PostgresWorker<'_> {
             }
         };
         match &outcome {
-            Ok(_) => self.session = Some(session).filter(|session| !session.is_closed()),
+            Ok(_) if session.is_fit() => self.session = Some(session),
+            Ok(_) => session.discard(),
             Err(failure) => {
                 let pid = session.pid();
                 session.discard();

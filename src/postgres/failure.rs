@@ -3,17 +3,10 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
-use super::error::{ConnectError, reason};
-use super::message::Message;
-use super::transactional::script_statements;
+use super::error::reason;
+use super::message::{Message, STATEMENTS_BEFORE_COMMIT};
 use crate::engine::{Failure, FailureKind, Job};
 use crate::model::{Execution, Span, Statement};
-
-/// No session could be opened.
-pub(super) fn not_connected(error: &ConnectError) -> Box<Failure> {
-    let failure = Failure::new(FailureKind::NotStarted, error.to_string());
-    Box::new(Failure { sqlstate: error.sqlstate.clone(), ..failure.hint(error.help.clone()) })
-}
 
 /// The session was gone before anything was sent.
 pub(super) fn not_sent(error: &Error) -> Box<Failure> {
@@ -32,29 +25,32 @@ pub(super) fn of_message(
     if let Some(failure) = guard(error) {
         return Box::new(failure);
     }
-    let done = script_statements(message, completed);
-    let script = &job.migration.up;
     let statements = sent_statements(job);
     let mut failure = server(FailureKind::RolledBack, error);
-    let in_script = error.as_db_error().and_then(position).and_then(|position| {
-        let char = position.checked_sub(1 + message.prefix_chars)?;
-        (char < message.script_chars).then_some(char)
-    });
-    if let Some(char) = in_script {
-        let at = job.migration.source.nth_char(script.span.start, char);
-        failure.span = at.map(|at| word_at(job, at));
-        failure.statement = at.and_then(|at| number_at(&statements, at));
+    let done = completed.saturating_sub(message.prefix_statements);
+    if let Some(at) = place_in_script(message, job, error) {
+        failure.span = Some(word_at(job, at));
+        failure.statement = number_at(&statements, at);
     } else if let Some(statement) = statements.get(done) {
-        failure.span = Some(first_line(job, statement.span));
+        failure.span = Some(job.migration.source.first_line(statement.span));
         failure.statement = Some(done + 1);
+    } else if done - statements.len() < STATEMENTS_BEFORE_COMMIT {
+        failure.message = format!("it could not be recorded in the ledger: {}", failure.message);
     } else if let Some(last) = statements.last() {
-        failure.span = Some(first_line(job, last.span));
+        failure.span = Some(job.migration.source.first_line(last.span));
         failure.context.get_or_insert_with(|| {
             "raised at COMMIT, behind the last statement: a deferred constraint or trigger"
                 .to_owned()
         });
     }
     Box::new(failure)
+}
+
+/// Where in the file the server's position points, when that is in the script.
+fn place_in_script(message: &Message, job: Job<'_>, error: &Error) -> Option<usize> {
+    let char = error.as_db_error().and_then(position)?.checked_sub(1 + message.prefix_chars)?;
+    let start = job.migration.up.span.start;
+    (char < message.script_chars).then(|| job.migration.source.nth_char(start, char))?
 }
 
 /// An error with an SQLSTATE in answer to one statement sent on its own.
@@ -69,7 +65,7 @@ pub(super) fn of_statement(job: Job<'_>, number: usize, error: &Error) -> Box<Fa
     });
     failure.span = Some(match at {
         Some(at) if at < statement.span.end => word_at(job, at),
-        _ => first_line(job, statement.span),
+        _ => job.migration.source.first_line(statement.span),
     });
     Box::new(failure)
 }
@@ -140,11 +136,4 @@ fn word_at(job: Job<'_>, at: usize) -> Span {
     let length = rest.find(|c| !in_word(c)).unwrap_or(rest.len());
     let length = if length == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { length };
     Span::new(at, at + length)
-}
-
-/// The first line of a statement, for the caret.
-fn first_line(job: Job<'_>, span: Span) -> Span {
-    let text = job.migration.source.slice(span);
-    let length = text.lines().next().map_or(0, |line| line.trim_end().len());
-    Span::new(span.start, span.start + length)
 }

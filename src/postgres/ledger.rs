@@ -88,7 +88,7 @@ impl LedgerError {
                 "run a migraph at least as new as the one that wrote it".to_owned()
             }
             Self::Forbidden { schema, .. } => format!(
-                "let the database's owner run `CREATE SCHEMA {0} AUTHORIZATION your_user`, or grant CREATE on the database",
+                "connect as the user who owns it; where it does not exist yet, let the database's owner run `CREATE SCHEMA {} AUTHORIZATION your_user`",
                 quoted(schema)
             ),
             Self::ReadOnly { .. } => {
@@ -124,16 +124,33 @@ impl Ledger {
         format!("{}.{table}", self.quoted)
     }
 
-    /// Creates what is missing. Safe to call from any number of sessions at once.
+    /// Creates what is missing and makes sure that we may write. Safe to call from
+    /// any number of sessions at once.
     pub async fn create(&self, client: &Client) -> Result<(), LedgerError> {
         self.refuse_read_only(client).await?;
+        let mut created = self.try_create(client).await;
         for _ in 1..CREATE_TRIES {
-            match self.try_create(client).await {
-                Err(error) if is_race(&error) => {}
-                result => return result.map_err(|error| self.error(&error)),
+            if created.as_ref().is_err_and(is_race) {
+                created = self.try_create(client).await;
             }
         }
-        self.try_create(client).await.map_err(|error| self.error(&error))
+        created.map_err(|error| self.error(&error))?;
+        self.refuse_unwritable(client).await
+    }
+
+    /// Before anything runs: a migration that could not be recorded would be
+    /// rolled back at its end.
+    async fn refuse_unwritable(&self, client: &Client) -> Result<(), LedgerError> {
+        let tables = ["__migrations__", "__migration_attempts__", "__migration_statements__"];
+        for table in tables.map(|table| self.table(table)) {
+            let sql = "SELECT pg_catalog.has_table_privilege($1, 'INSERT')";
+            let row = client.query_one(sql, &[&table]).await.map_err(|error| self.error(&error))?;
+            if !row.get::<_, bool>(0) {
+                let reason = format!("INSERT into {table} is not granted");
+                return Err(LedgerError::Forbidden { schema: self.schema.clone(), reason });
+            }
+        }
+        Ok(())
     }
 
     /// Reads everything; an empty state when there are no tables yet.

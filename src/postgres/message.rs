@@ -16,6 +16,9 @@ use crate::model::{CHECKSUM_ALGORITHM, Execution};
 /// The column that marks the answer's last row as ours.
 pub(super) const RECEIPT_COLUMN: &str = "migraph_applied_at_us";
 
+/// Our statements between the script and `COMMIT`: two resets and the record.
+pub(super) const STATEMENTS_BEFORE_COMMIT: usize = 3;
+
 /// What is the same for every migration of a run.
 #[derive(Clone, Debug)]
 pub(super) struct RunContext {

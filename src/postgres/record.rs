@@ -10,11 +10,13 @@ pub(super) async fn failed(run: &Run<'_>, pid: i32, job: Job<'_>, failure: &Fail
     let outcome = match failure.kind {
         FailureKind::NotStarted => return,
         FailureKind::Interrupted | FailureKind::Unknown => "interrupted",
-        FailureKind::RolledBack | FailureKind::Halted => match failure.sqlstate.as_deref() {
-            // query_canceled
-            Some("57014") => "cancelled",
-            _ => "failed",
-        },
+        FailureKind::RolledBack | FailureKind::Cancelled | FailureKind::Halted => {
+            match failure.sqlstate.as_deref() {
+                // query_canceled
+                Some("57014") => "cancelled",
+                _ => "failed",
+            }
+        }
     };
     let context = &run.context;
     let sql = format!(

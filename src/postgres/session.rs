@@ -14,12 +14,14 @@ pub(super) struct Session {
     object: Object,
     pid: i32,
     cleaning: Option<Pin<Box<SimpleQueryStream>>>,
+    /// False once something went wrong that leaves its state unknown.
+    fit: bool,
 }
 
 impl Session {
     pub(super) async fn new(object: Object) -> Result<Self, Error> {
         let pid = object.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?.get(0);
-        Ok(Self { object, pid, cleaning: None })
+        Ok(Self { object, pid, cleaning: None, fit: true })
     }
 
     /// The backend's process id.
@@ -35,8 +37,9 @@ impl Session {
         self.object.cancel_token()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.object.is_closed()
+    /// True while another migration may run in it.
+    pub(super) fn is_fit(&self) -> bool {
+        self.fit && !self.object.is_closed()
     }
 
     /// Sends `DISCARD ALL` behind whatever has been sent.
@@ -56,9 +59,9 @@ impl Session {
         Ok(())
     }
 
-    /// Gives up the answer: the session is about to go.
-    pub(super) fn forget_cleaning(&mut self) {
-        self.cleaning = None;
+    /// Says that it must not be used again.
+    pub(super) fn spoil(&mut self) {
+        self.fit = false;
     }
 
     /// Closes the session instead of handing it back to the pool.

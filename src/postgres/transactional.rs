@@ -6,17 +6,13 @@ use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStrea
 
 use super::engine::Run;
 use super::failure;
-use super::message::{Message, RECEIPT_COLUMN};
+use super::message::RECEIPT_COLUMN;
 use super::resolve::resolve;
 use super::session::Session;
 use crate::engine::{Job, Outcome, Receipt};
 
 /// Applies `job`, or nothing of it.
 pub(super) async fn apply(run: &Run<'_>, session: &mut Session, job: Job<'_>) -> Outcome {
-    if session.cleaned().await.is_err() {
-        // The session was not left clean: never run anything in it.
-        *session = run.session().await.map_err(|error| failure::not_connected(&error))?;
-    }
     let message = run.context.transactional(job);
     let answer = match session.client().simple_query_raw(&message.sql).await {
         Ok(answer) => answer,
@@ -28,8 +24,8 @@ pub(super) async fn apply(run: &Run<'_>, session: &mut Session, job: Job<'_>) ->
     match (tally.committed(), tally.error) {
         (Some(receipt), None) if cleaning.is_ok() => Ok(receipt),
         (Some(receipt), _) => {
-            // Applied, whatever came behind; the worker drops a closed session.
-            session.forget_cleaning();
+            // Applied, whatever came behind.
+            session.spoil();
             Ok(receipt)
         }
         (None, Some(error)) if error.as_db_error().is_some() => {
@@ -83,9 +79,4 @@ pub(super) fn receipt(row: &SimpleQueryRow) -> Option<Receipt> {
     }
     let applied_at = Timestamp::from_microsecond(row.get(0)?.parse().ok()?).ok()?;
     Some(Receipt { applied_at, execution_time_ms: row.get(1)?.parse().ok()? })
-}
-
-/// For the failure's place: statements of the script that are complete.
-pub(super) fn script_statements(message: &Message, completed: usize) -> usize {
-    completed.saturating_sub(message.prefix_statements)
 }

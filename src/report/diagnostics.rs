@@ -8,7 +8,7 @@ use crate::model::{Diagnostic, Place, Severity, Source, Span};
 /// matters by itself, and better, but its time grows with the line.
 const LONG_LINE: usize = 100_000;
 /// How much is shown on either side of the place in such a line.
-const WINDOW: usize = 60;
+const WINDOW: usize = 36;
 
 /// One message with places and advice, as text.
 pub(crate) struct Message<'a> {

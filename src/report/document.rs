@@ -300,6 +300,7 @@ fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration
         layer: report.planned.plan.layer(node),
         outcome: match (receipt, failure, skip) {
             (Some(_), ..) => "applied",
+            (_, Some(failure), _) if failure.kind == FailureKind::Cancelled => "cancelled",
             (_, Some(_), _) => "failed",
             (.., Some(Skip::Needs(_))) => "skipped",
             _ => "not-started",
@@ -319,6 +320,7 @@ fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
     JsonFailure {
         kind: match failure.kind {
             FailureKind::RolledBack => "rolled-back",
+            FailureKind::Cancelled => "cancelled",
             FailureKind::Halted => "halted",
             FailureKind::Interrupted => "interrupted",
             FailureKind::NotStarted => "not-started",

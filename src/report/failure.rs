@@ -1,11 +1,14 @@
 //! A failed migration, with its place in the file.
 
 use super::diagnostics::Message;
-use crate::engine::Failure;
+use crate::engine::{Failure, FailureKind};
 use crate::model::{Migration, Place};
 
 /// The failure as text.
 pub(crate) fn render(migration: &Migration, failure: &Failure) -> String {
+    if failure.kind == FailureKind::Cancelled {
+        return format!("cancelled {}: all of it is rolled back", migration.id);
+    }
     let title = format!("migration `{}` failed: {}", migration.id, failure.message);
     let label = match failure.statement {
         Some(number) => format!("statement {number} of {}", migration.up.statements.len()),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::output;
 use super::text::{count, duration};
@@ -180,7 +180,7 @@ impl<'a> Bars<'a> {
         self.left = plan.layers().iter().map(Vec::len).collect();
         self.layer_of = plan.nodes().filter_map(|node| Some((node, plan.layer(node)?))).collect();
         let bar = ProgressBar::new(plan.len() as u64)
-            .with_style(style("{prefix} [{bar:24}] {pos}/{len}  {per_sec}  {elapsed}, {eta} left"));
+            .with_style(style("{prefix} [{bar:24}] {pos}/{len}  {rate}  {elapsed}, {eta} left"));
         self.overall = self.screen.add(bar);
         self.show_layer();
     }
@@ -272,5 +272,10 @@ impl Drop for Bars<'_> {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // A display that cannot be written to is nobody's concern.
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template);
+    style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate)
 }

@@ -29,7 +29,12 @@ pub(crate) fn render(graph: &MigrationGraph, status: &Status) -> String {
         if let Some(unfinished) = unfinished {
             let done = unfinished.statements.iter().filter(|it| it.finished).count();
             let all = graph.migration(*node).up.statements.len();
-            let _ = writeln!(out, "           {done} of {all} statements done");
+            let _ = write!(out, "           {done} of {all} statements done");
+            if let Some(started) = unfinished.interrupted() {
+                let _ =
+                    write!(out, ", statement {} begun and not known to be done", started.statement);
+            }
+            out.push('\n');
         }
     }
     out.push_str(&totals(status));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::text::{count, duration, wrapped};
-use crate::engine::Receipt;
+use crate::engine::{FailureKind, Receipt};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::ops::UpReport;
@@ -23,8 +23,10 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
     if !result.applied.is_empty() {
         out.push_str(&slowest(graph, report));
     }
-    for (node, _) in &result.failed {
-        let _ = writeln!(out, "failed: {}", graph.id(*node));
+    for (node, failure) in &result.failed {
+        let cancelled = failure.kind == FailureKind::Cancelled;
+        let what = if cancelled { "cancelled" } else { "failed" };
+        let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
     out.push_str(&skipped(graph, &result.skipped));
     let _ = writeln!(out, "batch {}", report.batch);

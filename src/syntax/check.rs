@@ -97,7 +97,7 @@ fn parse_errors(sql: &str) -> Vec<SyntaxError> {
 /// The parser names tokens by its own constants (`R_PAREN`, `TABLE_KW`); people
 /// know them by their text.
 fn readable(message: &str) -> String {
-    if message.starts_with("expected command, found") {
+    if message.starts_with("expected command") {
         return "no statement begins like this".to_owned();
     }
     let word = |word: &str| {

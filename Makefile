@@ -1,0 +1,29 @@
+# The commands of this project. `make demo` and `make test` set up what they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: demo test check unit docs bench setup setup-test
+
+# Ephemeral servers are thrown away: memory is the place for them.
+SCRATCH := $(shell test -d /dev/shm -a -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
+
+setup:
+	@.ci/setup
+
+setup-test:
+	@.ci/setup --test
+
+# The sample project on a PostgreSQL that is started for it: plan, up, status.
+demo: setup
+	cargo build --release --locked --bin migraph --example demo
+	target/release/examples/demo
+
+# Everything that CI runs.
+test: setup-test
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	TMPDIR=$(SCRATCH) cargo test --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+bench: setup
+	cargo bench --locked

@@ -1,0 +1,20 @@
+//! The binary against real servers: one ephemeral PostgreSQL for all tests here,
+//! a database of its own for each.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
+#![expect(unreachable_pub, reason = "a test binary's modules export to each other")]
+
+mod applying;
+mod crashes;
+mod failures;
+mod fingerprint;
+mod harness;
+mod refusals;
+mod sample;
+mod settings;
+mod statements;
