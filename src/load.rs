@@ -121,7 +121,11 @@ fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
         (None, Some(io)) => format!("cannot look into `{}`: {}", path.display(), reason(io)),
         (None, None) => format!("cannot look into `{}`", path.display()),
     };
-    Some(Diagnostic::error(Code::UnreadableFile, message))
+    let help = match error.loop_ancestor() {
+        Some(_) => "remove the link",
+        None => "migrations may be in it: make it readable, or move it elsewhere",
+    };
+    Some(Diagnostic::error(Code::UnreadableFile, message).help(help))
 }
 
 fn reason(error: &io::Error) -> String {
@@ -133,32 +137,46 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-fn unreadable(source: &Arc<Source>, reason: &str) -> Diagnostic {
+/// What keeps us from reading a file, and what to do about it.
+type Refusal = (String, &'static str);
+
+fn refusal(error: &io::Error) -> Refusal {
+    let help = match error.kind() {
+        io::ErrorKind::PermissionDenied => "make it readable for the user who runs migraph",
+        io::ErrorKind::NotFound => "restore what it leads to, or remove the link",
+        _ => "look whether other programs can read it",
+    };
+    (reason(error), help)
+}
+
+fn unreadable(source: &Arc<Source>, (reason, help): Refusal) -> Diagnostic {
     Diagnostic::error(Code::UnreadableFile, format!("cannot read the file: {reason}"))
         .at(Place::file(source))
+        .help(help)
 }
 
 fn read(path: PathBuf, depth: Depth) -> ParsedFile {
     match bytes_of(&path) {
         Ok(bytes) => parse::parse(path, bytes, depth),
-        Err(reason) => {
+        Err(refusal) => {
             let source = Arc::new(Source::new(path, ""));
-            let problem = unreadable(&source, &reason);
+            let problem = unreadable(&source, refusal);
             parse::unreadable(source, problem)
         }
     }
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Refusal> {
+    let metadata = fs::metadata(path).map_err(|error| refusal(&error))?;
+    let refused = |reason: &str, help| Err((reason.to_owned(), help));
     if metadata.is_dir() {
-        return Err("it is a directory".to_owned());
+        return refused("it is a directory", "rename it: what ends in `.sql` is a migration");
     }
     if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
+        return refused("it is not a regular file", "migrations are files, or links to files");
     }
     if metadata.len() > MAX_FILE_BYTES {
-        return Err("it is larger than 1 GiB".to_owned());
+        return refused("it is larger than 1 GiB", "split it into several migrations");
     }
-    fs::read(path).map_err(|error| reason(&error))
+    fs::read(path).map_err(|error| refusal(&error))
 }

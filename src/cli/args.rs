@@ -120,7 +120,7 @@ pub(super) struct UpArgs {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Start a PostgreSQL of its own, use it, and throw it away
-    #[arg(long, conflicts_with_all = ["database_url", "offline"])]
+    #[arg(long)]
     pub(super) ephemeral: bool,
     /// How many seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value = "60")]

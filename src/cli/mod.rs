@@ -12,7 +12,9 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::config::Environment;
 use crate::exit::Exit;
@@ -74,9 +76,7 @@ fn dispatch(args: Args, environment: &Environment) -> Exit {
 fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Args, clap::Error> {
     let with_environment = |command: clap::Command| {
         command.mut_args(|arg| {
-            let name = arg
-                .get_long()
-                .map(|long| format!("MIGRAPH_{}", long.to_uppercase().replace('-', "_")));
+            let name = arg.get_long().map(variable_of);
             // The URL has its own order of variables, and must not show in a message.
             let value = name
                 .filter(|name| name != "MIGRAPH_DATABASE_URL")
@@ -87,8 +87,52 @@ fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Args, clap::E
             }
         })
     };
-    let command = with_environment(Args::command()).mut_subcommands(with_environment);
-    Args::from_arg_matches(&command.try_get_matches_from(args)?)
+    let mut command = with_environment(Args::command()).mut_subcommands(with_environment);
+    let matches = command
+        .try_get_matches_from_mut(args)
+        .map_err(|error| with_variable(error, environment))?;
+    refuse_two_servers(&mut command, &matches)?;
+    Args::from_arg_matches(&matches)
+}
+
+/// Names the variable that a value came from: nobody looks for it in the environment.
+fn with_variable(mut error: clap::Error, environment: &Environment) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let flag = text(ContextKind::InvalidArg).and_then(|arg| arg.strip_prefix("--"));
+    let long = flag.and_then(|arg| arg.split(' ').next());
+    let name = long.map(variable_of).filter(|name| {
+        environment.get(name).is_some_and(|value| Some(value) == text(ContextKind::InvalidValue))
+    });
+    if let Some(name) = name {
+        let tip = format!("the value is that of {name}, in the environment or in `.env`");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+fn variable_of(long: &str) -> String {
+    format!("MIGRAPH_{}", long.to_uppercase().replace('-', "_"))
+}
+
+/// clap's own `conflicts_with` does not see flags of which one stands before the
+/// verb and the other behind it.
+fn refuse_two_servers(
+    command: &mut clap::Command,
+    matches: &ArgMatches,
+) -> Result<(), clap::Error> {
+    let Some(("up", up)) = matches.subcommand() else { return Ok(()) };
+    let given = |id| up.value_source(id) == Some(ValueSource::CommandLine);
+    let other = [("database_url", "--database-url"), ("offline", "--offline")];
+    match other.into_iter().find(|(id, _)| given(id)) {
+        Some((_, flag)) if given("ephemeral") => Err(command.error(
+            ErrorKind::ArgumentConflict,
+            format!("`--ephemeral` cannot be used with `{flag}`"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Before the command line is understood, an error must know its form.

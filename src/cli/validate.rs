@@ -7,7 +7,7 @@ use super::args::{Format, Global, ValidateArgs};
 use super::error::CliError;
 use super::setup;
 use crate::exit::Exit;
-use crate::model::{Diagnostic, Diagnostics};
+use crate::model::{Code, Diagnostic, Diagnostics};
 use crate::parse::Depth;
 use crate::report::document::{Document, Empty, Problem, ValidateBody};
 use crate::report::text::count;
@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError
     let found = touching(found, &wanted(global, &args.files)?);
     let ok = !found.iter().any(|one| one.is_error() || args.strict);
     match args.format {
-        Format::Json => json(migrations, &found, ok),
+        Format::Json => json(migrations, found, args.strict),
         Format::Text => text(global, migrations, &found, ok),
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
@@ -45,7 +45,9 @@ fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
     let is_wanted = |path: &Path| path.canonicalize().is_ok_and(|path| files.contains(&path));
     let touches = |one: &Diagnostic| {
         let mut places = one.place.iter().chain(&one.related).peekable();
-        places.peek().is_none() || places.any(|place| is_wanted(place.source.path()))
+        // One message stands for all files without a header.
+        let general = places.peek().is_none() || one.code == Code::NoHeaders;
+        general || places.any(|place| is_wanted(place.source.path()))
     };
     found.into_iter().filter(|one| files.is_empty() || touches(one)).collect()
 }
@@ -64,13 +66,15 @@ fn text(global: &Global, migrations: Option<usize>, found: &[Diagnostic], ok: bo
     }
 }
 
-fn json(migrations: Option<usize>, found: &[Diagnostic], ok: bool) {
-    let errors = found.iter().map(Problem::of).collect();
-    let document = match migrations {
+fn json(migrations: Option<usize>, found: Diagnostics, strict: bool) {
+    let (errors, warnings): (Diagnostics, Diagnostics) =
+        found.into_iter().partition(|one| one.is_error() || strict);
+    let (ok, errors) = (errors.is_empty(), errors.iter().map(Problem::of).collect());
+    output::data(&match migrations {
         Some(migrations) => {
-            Document::new("validate", ok, ValidateBody { migrations }).errors(errors).render()
+            let document = Document::new("validate", ok, ValidateBody { migrations });
+            document.errors(errors).warnings(&warnings).render()
         }
-        None => Document::new("validate", ok, Empty {}).errors(errors).render(),
-    };
-    output::data(&document);
+        None => Document::new("validate", ok, Empty {}).errors(errors).warnings(&warnings).render(),
+    });
 }

@@ -14,6 +14,26 @@ const URLS: [&str; 2] = ["MIGRAPH_DATABASE_URL", "DATABASE_URL"];
 /// Where servers put their sockets: Debian's place, then PostgreSQL's own.
 const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
+/// Options of libpq that tokio-postgres does not have
+/// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
+const LIBPQ_ONLY: [&str; 15] = [
+    "client_encoding",
+    "fallback_application_name",
+    "gssencmode",
+    "krbsrvname",
+    "passfile",
+    "require_auth",
+    "requirepeer",
+    "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslpassword",
+    "sslrootcert",
+];
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Complete connection settings; `Debug` shows no password.
@@ -52,8 +72,15 @@ fn from_url(origin: &str, url: &str) -> Result<Config, ConfigError> {
         help: help.to_owned(),
     };
     let config: Config = url.parse().map_err(|parse: tokio_postgres::Error| {
-        // The source names an option or a position, never a value.
+        // The source names an option or a position, never a value; but the option may
+        // be a part of a password with a blank in it.
         let reason = std::error::Error::source(&parse).map_or_else(String::new, ToString::to_string);
+        let unknown = reason.strip_prefix("unknown option `").and_then(|it| it.strip_suffix('`'));
+        let reason = match unknown {
+            Some(option) if !LIBPQ_ONLY.contains(&option) => "it has an unknown option".to_owned(),
+            Some(option) => format!("option `{option}` is not supported yet"),
+            None => reason,
+        };
         let help = if reason.contains("sslmode") {
             "`sslmode` may be `disable`, `prefer` or `require`; checking certificates is not supported yet"
         } else {
@@ -62,15 +89,21 @@ fn from_url(origin: &str, url: &str) -> Result<Config, ConfigError> {
         error(reason, help)
     })?;
     let odd_host = |host: &Host| matches!(host, Host::Tcp(name) if name.contains(['@', ' ']));
-    if config.get_hosts().iter().any(odd_host) {
-        // Part of the password has become part of the host: do not show it.
-        let reason = "the host holds a character that no host has".to_owned();
+    if config.get_hosts().iter().any(odd_host) || has_two_at_signs(url) {
+        // Part of the password has become part of host or database: do not show it.
+        let reason = "there are characters in it that must be percent-encoded".to_owned();
         return Err(error(
             reason,
             "percent-encode the password: `@` is `%40`, `:` is `%3A`, `/` is `%2F`",
         ));
     }
     Ok(config)
+}
+
+/// One separates the password from the host; the first is taken for it.
+fn has_two_at_signs(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    rest.split('?').next().unwrap_or_default().matches('@').count() > 1
 }
 
 /// The URL with `port` where a host in it has none: tokio-postgres would take
@@ -237,6 +270,8 @@ mod tests {
             "postgres://u:secret@h/d?sslmode=verify-full",
             "postgres://u:secret@h/d?foo=secret",
             "host=h password=my secret",
+            "host=h password=my secret=x",
+            "postgres://u:my@secret/x@h/d",
             "u:secret",
         ] {
             let error = of(Some(url), &[]).unwrap_err();

@@ -134,6 +134,7 @@ fn repeated(migration: &Migration, second: &Dependency, first: &Dependency) -> D
 fn on_itself(migration: &Migration, dependency: &Dependency, verb: &str) -> Diagnostic {
     Diagnostic::error(Code::SelfDependency, format!("`{}` {verb} itself", migration.id))
         .at(Place::new(&migration.source, dependency.span, "its own id"))
+        .help("remove it from the list")
 }
 
 fn cycle_problems<'a>(
@@ -158,4 +159,51 @@ fn cycle_problem(migrations: &[Migration], cycle: &[usize]) -> Diagnostic {
         problem = if at == 0 { problem.at(place) } else { problem.also(place) };
     }
     problem.help("remove one of these dependencies, or split a migration in two")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::{Depth, parse, settle};
+
+    /// The messages about files whose headers are `id: dependencies; excluded`.
+    fn problems(files: &[&str], broken: &[&str]) -> Vec<String> {
+        let file = |line: &&str| {
+            let (path, lists) = line.split_once(": ").unwrap();
+            let (dependencies, excluded) = lists.split_once(';').unwrap_or((lists, ""));
+            let text = format!(
+                "-- @dependencies: [{dependencies}]\n-- @exclusiveWith: [{excluded}]\nSELECT 1;"
+            );
+            parse(format!("{path}.sql").into(), text.into_bytes(), Depth::Tokens)
+        };
+        let set = settle(files.iter().map(file).collect(), false);
+        let broken = broken.iter().map(|id| id.parse().unwrap()).collect();
+        let mut found = build(set.migrations, &broken).err().unwrap_or_default();
+        Diagnostic::sort(&mut found);
+        found.into_iter().map(|one| one.message).collect()
+    }
+
+    #[test]
+    fn everything_that_prevents_a_graph_is_named_at_once() {
+        let cases: [(&[&str], &[&str], &[&str]); 7] = [
+            (&["a: ", "b: a;a"], &[], &[]),
+            (&["a: x"], &[], &["there is no migration `x`"]),
+            (&["a: x"], &["x"], &[]),
+            (&["a: ; x, a"], &[], &["there is no migration `x`", "`a` excludes itself"]),
+            (&["a: a, a"], &[], &["`a` depends on itself", "`a` is listed twice"]),
+            (&["1/a: ", "2/a: b", "b: "], &[], &["two files have the id `a`"]),
+            (
+                &["a: b", "b: a, x", "c: d", "d: c"],
+                &[],
+                &[
+                    "the dependencies go round in a circle: a -> b -> a",
+                    "there is no migration `x`",
+                    "the dependencies go round in a circle: c -> d -> c",
+                ],
+            ),
+        ];
+        for (files, broken, expected) in cases {
+            assert_eq!(problems(files, broken), expected, "{files:?}");
+        }
+    }
 }

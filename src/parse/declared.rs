@@ -34,7 +34,7 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
     for mut file in files {
         set.diagnostics.append(&mut file.diagnostics);
         let declared = match file.declaration {
-            Declaration::Listed => true,
+            Declaration::Listed | Declaration::Unknown => true,
             Declaration::NoHeader if assume_chain => {
                 chain(file.migration.as_mut(), before.as_ref());
                 true

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Declaration;
 use super::value::{self, Expected};
 use crate::model::{
-    Code, Dependency, Diagnostic, Header, Impact, MigrationId, Place, Source, Span, TransactionMode,
+    Code, Dependency, Diagnostic, Header, Impact, MigrationId, Place, Severity, Source, Span,
+    TransactionMode,
 };
 use crate::suggest::nearest;
 
@@ -31,7 +32,8 @@ pub(super) fn parse(
     note: &mut dyn FnMut(Diagnostic),
 ) -> (Header, Declaration) {
     let end = lines.last().map_or(0, |line| line.end);
-    let mut reader = Reader { source, end, header: Header::default(), seen: HashMap::new(), note };
+    let (header, seen, misspelt) = (Header::default(), HashMap::new(), Vec::new());
+    let mut reader = Reader { source, end, header, seen, misspelt, note };
     let mut read_to = 0;
     // A list may have taken the following lines with it.
     for line in lines {
@@ -39,11 +41,7 @@ pub(super) fn parse(
             read_to = reader.line(*line);
         }
     }
-    let declaration = match () {
-        () if reader.seen.contains_key("dependencies") => Declaration::Listed,
-        () if reader.seen.is_empty() => Declaration::NoHeader,
-        () => Declaration::Missing,
-    };
+    let declaration = reader.declaration();
     (reader.header, declaration)
 }
 
@@ -54,6 +52,8 @@ struct Reader<'a> {
     header: Header,
     /// Where each known key was first seen.
     seen: HashMap<&'static str, Span>,
+    /// Unknown keys that were probably meant to be `@dependencies`.
+    misspelt: Vec<Diagnostic>,
     note: &'a mut dyn FnMut(Diagnostic),
 }
 
@@ -68,6 +68,25 @@ impl<'a> Reader<'a> {
             self.old_entry(written, rest);
         }
         line.end
+    }
+
+    /// What the whole header says about dependencies. A misspelt key is as bad as
+    /// a missing one, and is the better message.
+    fn declaration(&mut self) -> Declaration {
+        let listed = self.seen.contains_key("dependencies");
+        let misspelt = std::mem::take(&mut self.misspelt);
+        let declaration = match () {
+            () if listed => Declaration::Listed,
+            () if !misspelt.is_empty() => Declaration::Unknown,
+            () if self.seen.is_empty() => Declaration::NoHeader,
+            () => Declaration::Missing,
+        };
+        let severity = if listed { Severity::Warning } else { Severity::Error };
+        misspelt
+            .into_iter()
+            .map(|problem| Diagnostic { severity, ..problem })
+            .for_each(&mut *self.note);
+        declaration
     }
 
     /// The place of a part of the header's text.
@@ -87,7 +106,8 @@ impl<'a> Reader<'a> {
             (self.note)(
                 Diagnostic::error(Code::DuplicateKey, format!("`@{key}` is given twice"))
                     .at(Place::new(self.source, span, "the second"))
-                    .also(Place::new(self.source, first, "the first")),
+                    .also(Place::new(self.source, first, "the first"))
+                    .help("keep one of the two"),
             );
             return line.end;
         }
@@ -158,11 +178,18 @@ impl<'a> Reader<'a> {
     fn unknown(&mut self, written: &str, span: Span) {
         let problem = Diagnostic::warning(Code::UnknownKey, format!("unknown key `@{written}`"))
             .at(Place::new(self.source, span, "not a key of ours"));
-        (self.note)(match nearest(written, KEYS) {
-            Some(near) => problem.help(format!("did you mean `@{near}`?")),
-            None => problem
-                .help(format!("the keys are {}", KEYS.map(|key| format!("`@{key}`")).join(", "))),
-        });
+        // Other tools say `depends`, `dependsOn`, `dependency`.
+        let depends = written.to_ascii_lowercase().starts_with("depend");
+        match nearest(written, KEYS).or(depends.then_some("dependencies")) {
+            Some("dependencies") => {
+                self.misspelt.push(problem.help("did you mean `@dependencies`?"));
+            }
+            Some(near) => (self.note)(problem.help(format!("did you mean `@{near}`?"))),
+            None => {
+                let keys = KEYS.map(|key| format!("`@{key}`")).join(", ");
+                (self.note)(problem.help(format!("the keys are {keys}")));
+            }
+        }
     }
 
     fn malformed(&mut self, key: &str, error: &nom::Err<Expected<'_>>) {
@@ -172,10 +199,14 @@ impl<'a> Reader<'a> {
         let line = rest.lines().next().unwrap_or_default();
         let word = line.split([' ', ',', ']']).next().unwrap_or_default();
         let span = Span::new(start, start + word.len());
-        (self.note)(
-            Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
-                .at(Place::new(self.source, span, format!("expected {}", expected.what))),
-        );
+        let problem = Diagnostic::error(Code::MalformedHeader, format!("`@{key}` cannot be read"))
+            .at(Place::new(self.source, span, format!("expected {}", expected.what)));
+        (self.note)(match expected.what {
+            value::LIST_END if line.trim().is_empty() => {
+                problem.help("each line of a list begins with `--`, and its last ends in `]`")
+            }
+            _ => problem,
+        });
     }
 }
 
@@ -214,4 +245,81 @@ fn transaction(input: &str) -> value::Parsed<'_, TransactionMode> {
         ("never", TransactionMode::Never),
     ];
     value::word("`auto`, `always` or `never`", WORDS)(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::lex;
+
+    /// What was read, and the problems as `line:column message`.
+    fn read(text: &str) -> (Header, Declaration, Vec<String>) {
+        let source = Arc::new(Source::new("a.sql", text));
+        let lines: Vec<_> = lex(text)
+            .tokens
+            .iter()
+            .filter(|token| token.text(text).starts_with("--"))
+            .map(|token| token.span())
+            .collect();
+        let mut problems = Vec::new();
+        let (header, declaration) = parse(&source, &lines, &mut |problem| {
+            let at = problem.place.and_then(|place| place.location()).unwrap();
+            problems.push(format!("{}:{} {}", at.line, at.column, problem.message));
+        });
+        (header, declaration, problems)
+    }
+
+    fn ids(list: &[Dependency]) -> Vec<&str> {
+        list.iter().map(|one| one.id.as_str()).collect()
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (header, declaration, problems) = read(
+            "-- @name: Add orders: the first part\n--@description:   with lines  \n-- @timestamp: 2024-01-01T00:00:00Z\n-- @rollbackSafe: true (really)\n-- @performanceImpact: low            (low | medium | high)\n-- @dependencies: [0001_users,\n--   \"0002_products\"]\n-- @transaction: never\n-- @lockTimeout: 5s\n-- @statementTimeout: 0\n-- @exclusiveWith: [x]\n-- no @key: at the beginning",
+        );
+        assert_eq!((declaration, problems), (Declaration::Listed, vec![]));
+        assert_eq!(header.name.as_deref(), Some("Add orders: the first part"));
+        assert_eq!(header.description.as_deref(), Some("with lines"));
+        assert_eq!(header.timestamp.unwrap().to_string(), "2024-01-01T00:00:00Z");
+        assert_eq!((header.rollback_safe, header.impact), (Some(true), Impact::Low));
+        assert_eq!(ids(&header.dependencies), ["0001_users", "0002_products"]);
+        assert_eq!(header.transaction, TransactionMode::Never);
+        assert_eq!(header.lock_timeout.unwrap().as_secs(), 5);
+        assert_eq!(header.statement_timeout.unwrap().as_secs(), 0);
+        assert_eq!(ids(&header.exclusive_with), ["x"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_placed_and_the_declaration_known() {
+        use Declaration::{Listed, Missing, NoHeader, Unknown};
+        let cases: [(&str, Declaration, &[&str]); 10] = [
+            ("-- a remark", NoHeader, &[]),
+            ("-- @name: x", Missing, &[]),
+            ("-- Migration: x", NoHeader, &[]),
+            ("-- @ticket: x", NoHeader, &["1:5 unknown key `@ticket`"]),
+            (
+                "-- @dependencies: []\n-- @dependancies: []",
+                Listed,
+                &["2:5 unknown key `@dependancies`"],
+            ),
+            ("-- @Dependencies: []", Unknown, &["1:5 unknown key `@Dependencies`"]),
+            ("-- @dependsOn: a", Unknown, &["1:5 unknown key `@dependsOn`"]),
+            ("-- @dependencies: a", Listed, &["1:19 `@dependencies` cannot be read"]),
+            (
+                "-- @dependencies: []\n-- @dependencies: [a]",
+                Listed,
+                &["2:5 `@dependencies` is given twice"],
+            ),
+            ("-- @dependencies: [a\n-- @name: x", Listed, &["2:4 `@dependencies` cannot be read"]),
+        ];
+        for (text, declaration, problems) in cases {
+            let found = read(text);
+            assert_eq!(
+                (found.1, found.2),
+                (declaration, problems.iter().map(ToString::to_string).collect()),
+                "{text}"
+            );
+        }
+    }
 }

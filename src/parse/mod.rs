@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 pub use declared::{DeclaredSet, settle};
 
-use crate::model::{Code, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source};
+use crate::model::{
+    Code, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source, Span,
+};
 use crate::syntax;
 
 /// What a file says about its dependencies.
@@ -28,6 +30,8 @@ pub enum Declaration {
     Missing,
     /// There is no `@` key at all.
     NoHeader,
+    /// Something worse is wrong with the file: nothing is to be said about this.
+    Unknown,
 }
 
 /// One file, parsed as far as it could be.
@@ -68,7 +72,7 @@ pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedF
     ParsedFile {
         id: id_of(&source).ok(),
         source,
-        declaration: Declaration::Listed,
+        declaration: Declaration::Unknown,
         migration: None,
         diagnostics: vec![diagnostic],
     }
@@ -94,14 +98,25 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     let mut diagnostics = Diagnostics::new();
     let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
 
+    if let Some(open) = lexed.unterminated {
+        note(unterminated(source, open));
+    }
     let id = id_of(source).map_err(&mut note).ok();
     let sections = sections::find(source, &lexed, &mut note);
-    let (header, declaration) = header::parse(source, &sections.header, &mut note);
+    let (header, mut declaration) = header::parse(source, &sections.header, &mut note);
+    let depth = if breaks_off(&diagnostics, &sections.header) { Depth::Tokens } else { depth };
+    let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
     let context = script::Context { source, lexed: &lexed, mode: header.transaction, depth };
     let up = script::parse(context, sections.up, &mut note);
     let down = sections.down.and_then(|span| script::parse(context, span, &mut note));
     if up.is_none() {
-        note(nothing_to_run(source, sections.down.is_some()));
+        let explained = |one: &Diagnostic| matches!(one.code, Code::Section | Code::Unterminated);
+        if !diagnostics.iter().any(explained) {
+            diagnostics.push(nothing_to_run(source, down.is_some()));
+        }
+        if declaration == Declaration::NoHeader {
+            declaration = Declaration::Unknown;
+        }
     }
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let migration = match (id.clone(), up) {
@@ -109,6 +124,15 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
         _ => None,
     };
     ParsedFile { source: Arc::clone(source), id, declaration, migration, diagnostics }
+}
+
+/// True when a list of the header has no end: what follows may be the rest of it,
+/// and no SQL.
+fn breaks_off(diagnostics: &[Diagnostic], header: &[Span]) -> bool {
+    let end = header.last().map_or(0, |line| line.end);
+    let at = |one: &Diagnostic| one.place.as_ref()?.span;
+    let mut malformed = diagnostics.iter().filter(|one| one.code == Code::MalformedHeader);
+    malformed.any(|one| at(one).is_some_and(|span| span.start >= end))
 }
 
 fn assemble(
@@ -119,6 +143,25 @@ fn assemble(
     down: Option<crate::model::Script>,
 ) -> Migration {
     Migration { id, source: Arc::clone(source), header, up, down }
+}
+
+fn unterminated(source: &Arc<Source>, open: syntax::Unterminated) -> Diagnostic {
+    let text = &source.text()[open.start..];
+    let dollar = text.strip_prefix('$').and_then(|rest| rest.find('$')).map(|at| &text[..at + 2]);
+    let (length, help) = match (open.what, dollar) {
+        ("dollar-quoted string", Some(tag)) => {
+            (tag.len(), format!("close it with `{tag}`; upper and lower case differ"))
+        }
+        ("block comment", _) => {
+            (2, "close it with `*/`; comments nest, so that each `/*` needs its own".to_owned())
+        }
+        ("quoted identifier", _) => (1, "close it with `\"`".to_owned()),
+        _ => (1, "close it with `'`; inside, a quote is written `''`".to_owned()),
+    };
+    let begin = Span::new(open.start, open.start + length);
+    Diagnostic::error(Code::Unterminated, format!("this {} has no end", open.what))
+        .at(Place::new(source, begin, "it begins here"))
+        .help(help)
 }
 
 fn nothing_to_run(source: &Arc<Source>, has_down: bool) -> Diagnostic {

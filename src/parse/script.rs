@@ -37,9 +37,10 @@ pub(super) fn parse(
     if statements.is_empty() {
         return None;
     }
-    let broken = lexical_problems(context, tokens, span, note);
+    let open = context.lexed.unterminated.is_some_and(|open| open.start >= span.start);
+    let commands = psql_commands(context.source, tokens, note);
     let execution = execution(context, &statements, note);
-    if !broken {
+    if !open && !commands {
         syntax_problems(context, span, &statements, &execution, note);
     }
     Some(Script { span, checksum: checksum::of_tokens(text, tokens), execution, statements })
@@ -51,35 +52,15 @@ fn tokens_in(tokens: &[Token], span: Span) -> &[Token] {
     &tokens[from..to.max(from)]
 }
 
-/// What the lexer alone can tell; true when the rest cannot be trusted.
-fn lexical_problems(
-    context: Context<'_>,
+/// Complains about each; true when there is one, and the parser would be confused.
+fn psql_commands(
+    source: &Arc<Source>,
     tokens: &[Token],
-    span: Span,
     note: &mut impl FnMut(Diagnostic),
 ) -> bool {
-    let source = context.source;
-    let mut broken = false;
-    if let Some(open) =
-        context.lexed.unterminated.filter(|open| open.start < span.end && open.start >= span.start)
-    {
-        broken = true;
-        note(
-            Diagnostic::error(Code::Unterminated, format!("this {} has no end", open.what))
-                .at(Place::new(source, Span::new(open.start, open.start + 1), "it begins here")),
-        );
-    }
-    let mut last_line = 0;
-    for token in tokens.iter().filter(|token| token.kind == TokenKind::Backslash) {
-        broken = true;
-        let at = token.span();
-        let line = source.location(at.start).line;
-        if line != last_line {
-            note(psql_command(source, at));
-        }
-        last_line = line;
-    }
-    broken
+    let commands = || tokens.iter().filter(|token| token.kind == TokenKind::Backslash);
+    commands().for_each(|token| note(psql_command(source, token.span())));
+    commands().next().is_some()
 }
 
 fn psql_command(source: &Arc<Source>, at: Span) -> Diagnostic {
@@ -207,11 +188,17 @@ fn statement_problem(
             .at(place("remove this"))
             .help("migraph cleans the session behind each migration itself"),
         ),
-        StatementKind::Copy(what) => Some(
-            Diagnostic::error(Code::UnsupportedCopy, format!("{what} is not supported yet"))
-                .at(place("needs data from the client, or sends some"))
-                .help("write the rows as INSERT statements"),
-        ),
+        StatementKind::Copy(what) => {
+            let (label, help) = match what {
+                "COPY … TO STDOUT" => ("nobody would read it", "remove it, or write to a table"),
+                _ => ("needs data from the client", "write the rows as INSERT statements"),
+            };
+            Some(
+                Diagnostic::error(Code::UnsupportedCopy, format!("{what} is not supported yet"))
+                    .at(place(label))
+                    .help(help),
+            )
+        }
     }
 }
 
@@ -223,13 +210,19 @@ fn own_transaction(context: Context<'_>, span: Span, what: &str, by_statement: b
     )
     .at(Place::new(context.source, span, "migraph runs the transaction itself"));
     if by_statement {
-        return problem.help("each statement of this file runs on its own, without a transaction");
+        return problem.help("each statement of this file runs on its own, without a transaction: remove this, or move what belongs together to a migration of its own");
     }
-    problem
-        .help(
-            "one BEGIN … COMMIT around all of the script is fine, as are SAVEPOINT and ROLLBACK TO",
-        )
-        .help("to commit in between, split the file into several migrations")
+    match what {
+        "SET TRANSACTION" => problem.help(
+            "give its modes to a BEGIN … COMMIT around all of the script: `BEGIN ISOLATION LEVEL SERIALIZABLE;`",
+        ),
+        "ROLLBACK" => problem.help(
+            "SAVEPOINT and ROLLBACK TO are fine; what undoes a migration belongs in its down section",
+        ),
+        _ => problem
+            .help("one BEGIN … COMMIT around all of the script is fine, as are SAVEPOINT and ROLLBACK TO")
+            .help("to commit in between, split the file into several migrations"),
+    }
 }
 
 /// Asks the parser, where that was wanted or pieces of the file will be run.

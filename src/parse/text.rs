@@ -44,9 +44,11 @@ fn not_utf8(path: PathBuf, error: &std::string::FromUtf8Error) -> ParsedFile {
         Span::new(at, at + char::REPLACEMENT_CHARACTER.len_utf8()),
         format!("byte 0x{byte:02x}"),
     );
+    let utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let likely = if utf16 { "UTF-16" } else { "WINDOWS-1252" };
     let problem = Diagnostic::error(Code::NotUtf8, "the file is not valid UTF-8")
         .at(place)
-        .help("convert it, for example with `iconv -f WINDOWS-1252 -t UTF-8`");
+        .help(format!("convert it, for example with `iconv -f {likely} -t UTF-8`"));
     unreadable(source, problem)
 }
 
@@ -54,7 +56,7 @@ fn nul(source: Source, at: usize) -> ParsedFile {
     let source = Arc::new(source);
     let problem = Diagnostic::error(
         Code::NulByte,
-        "the file holds a NUL byte, which PostgreSQL's texts cannot",
+        "the file holds a NUL byte, and PostgreSQL's texts cannot",
     )
     .at(Place::new(&source, Span::new(at, at + 1), "here"))
     .help("it may be UTF-16: save it as UTF-8");

@@ -124,7 +124,7 @@ pub(super) fn timeout(input: &str) -> Parsed<'_, Duration> {
         Some(found) if found <= MAX_TIMEOUT => Ok((rest, found)),
         _ => Err(nom::Err::Error(Expected {
             at: input,
-            what: "a time such as `500ms`, `5s` or `2min`",
+            what: "a time such as `500ms`, `5s` or `2min`, in whole milliseconds, at most 24 days",
         })),
     }
 }
@@ -153,13 +153,16 @@ fn item(input: &str) -> Parsed<'_, &str> {
     alt((quoted('"'), quoted('\''), bare)).parse(input)
 }
 
+/// What is missing where a list breaks off.
+pub(super) const LIST_END: &str = "`,` or `]`";
+
 /// `[a, "b", c,]`, perhaps over several comment lines; each item with the input
 /// from its own place on.
 pub(super) fn list(input: &str) -> Parsed<'_, Vec<&str>> {
     let open = named("a list such as `[0001_users, 0002_products]`, or `[]`", char('['));
     let comma = (gap, char(','), gap);
     let items = separated_list0(comma, item);
-    let close = cut(named("`,` or `]`", (gap, opt((char(','), gap)), char(']'))));
+    let close = cut(named(LIST_END, (gap, opt((char(','), gap)), char(']'))));
     let list = delimited((open, gap), items, close);
     terminated(list, cut(line_end)).parse(input)
 }

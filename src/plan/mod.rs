@@ -201,3 +201,89 @@ fn pending_dependencies(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph;
+    use crate::parse::{Depth, parse, settle};
+
+    /// `a b<a c<a,b`: c depends on a and b.
+    fn graph_of(text: &str) -> MigrationGraph {
+        let file = |entry: &str| {
+            let (id, parents) = entry.split_once('<').unwrap_or((entry, ""));
+            let text = format!("-- @dependencies: [{parents}]\nSELECT 1;");
+            parse(format!("{id}.sql").into(), text.into_bytes(), Depth::Tokens)
+        };
+        let set = settle(text.split_whitespace().map(file).collect(), false);
+        graph::build(set.migrations, &set.broken).unwrap()
+    }
+
+    /// The plan without `applied`, where `slow` (`a:5`, in milliseconds) takes longer
+    /// than the one millisecond of the others.
+    fn plan_of(graph: &MigrationGraph, applied: &str, slow: &str) -> Plan {
+        let node = |id: &str| graph.node(&id.parse().unwrap()).unwrap();
+        let slow = slow.split_whitespace().map(|entry| entry.split_once(':').unwrap());
+        let slow = slow.map(|(id, ms)| (id.to_owned(), ms.parse().unwrap()));
+        let rest = graph.ids().map(|id| (id.to_string(), 1.0));
+        let timings = slow.collect::<Timings>().or(&rest.collect());
+        let estimator = Estimator::new(timings, []);
+        let applied = applied.split_whitespace().map(node).collect();
+        Plan::new(graph, &vec![true; graph.len()], &applied, &estimator)
+    }
+
+    fn ids(graph: &MigrationGraph, nodes: &[Node]) -> String {
+        nodes.iter().map(|node| graph.id(*node).as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn layers(graph: &MigrationGraph, plan: &Plan) -> String {
+        let layers: Vec<_> = plan.layers().iter().map(|layer| ids(graph, layer)).collect();
+        layers.join(" | ")
+    }
+
+    #[test]
+    fn a_layer_is_the_longest_distance_from_a_root() {
+        let cases = [
+            // (why, `child<parents`, applied, expected layers)
+            ("nothing to do", "a b<a", "a b", ""),
+            ("independent roots share a layer", "a b", "", "a b"),
+            ("in the order of their ids", "b a", "", "a b"),
+            ("a diamond joins once", "a b<a c<a d<b,c", "", "a | b c | d"),
+            ("a shortcut does not pull a node up", "a b<a c<a,b", "", "a | b | c"),
+            ("what is applied is no layer", "a b<a c<b", "a", "b | c"),
+            ("an ancestor is waited for through an applied one", "a b<a c<b", "b", "a | c"),
+            ("and through several", "a b<a c<b d<c e<a", "b c", "a | d e"),
+            ("a pending root beside applied ones", "a b c<a,b", "a", "b | c"),
+        ];
+        for (why, text, applied, expected) in cases {
+            let graph = graph_of(text);
+            assert_eq!(layers(&graph, &plan_of(&graph, applied, "")), expected, "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_critical_path_is_the_longest_chain_of_pending_ones() {
+        let cases = [
+            ("by time, not by number", "a b<a c<b d", "", "d:9", "d", 9),
+            ("ties go to the smaller id", "a b c<a d<b", "", "", "a c", 2),
+            ("a slow leaf pulls it over", "a b<a c<a", "", "c:5", "a c", 6),
+            ("through what is applied", "a b<a c<b", "b", "b:9", "a c", 2),
+            ("of nothing", "a", "a", "", "", 0),
+        ];
+        for (why, text, applied, slow, path, ms) in cases {
+            let graph = graph_of(text);
+            let plan = plan_of(&graph, applied, slow);
+            assert_eq!(ids(&graph, plan.critical_path()), path, "{why}");
+            assert_eq!(plan.critical_time(), Duration::from_millis(ms), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_unwanted_migration_is_not_planned() {
+        let graph = graph_of("a b<a c");
+        let wanted = graph.with_ancestors(&[graph.node(&"b".parse().unwrap()).unwrap()]);
+        let estimator = Estimator::new(Timings::default(), []);
+        let plan = Plan::new(&graph, &wanted, &BTreeSet::new(), &estimator);
+        assert_eq!(layers(&graph, &plan), "a | b");
+    }
+}

@@ -4,8 +4,9 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 
 use crate::model::{Diagnostic, Place, Severity, Source, Span};
 
-/// Lines longer than this are shown in part.
-const LONG_LINE: usize = 400;
+/// Only a part of a longer line is given to the renderer. It shows the part that
+/// matters by itself, and better, but its time grows with the line.
+const LONG_LINE: usize = 100_000;
 /// How much is shown on either side of the place in such a line.
 const WINDOW: usize = 36;
 
@@ -154,6 +155,60 @@ pub(crate) fn summary(diagnostics: &[Diagnostic]) -> String {
         (0, warnings) => part(warnings, "warning"),
         (errors, warnings) => {
             format!("{} and {}", part(errors, "error"), part(warnings, "warning"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::model::Code;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn place(source: &Arc<Source>, start: usize, end: usize) -> Place {
+        Place::new(source, Span::new(start, end), "here")
+    }
+
+    #[test]
+    fn a_place_in_a_huge_line_is_shown_with_its_neighbourhood() {
+        let text = format!("{}x{}", "ä ".repeat(LONG_LINE), " ö".repeat(LONG_LINE));
+        let source = Arc::new(Source::new("a.sql", text));
+        let at = LONG_LINE * 3;
+        let problem = Diagnostic::error(Code::Syntax, "bad").at(place(&source, at, at + 1));
+        let shown = plain(&render_one(&problem));
+        assert!(shown.contains(&format!("a.sql:1:{}", LONG_LINE * 2 + 1)), "{shown}");
+        assert!(shown.contains("ä x ö") && shown.len() < 1_000, "{shown}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_places_can_be_shown(
+            text in "([a-z\t\n (]|\\PC|\r|é|🧬){0,80}",
+            spans in proptest::collection::vec((any::<Index>(), any::<Index>()), 1..4),
+        ) {
+            let source = Arc::new(Source::new("a.sql", text.clone()));
+            let bounds: Vec<_> =
+                (0..=text.len()).filter(|at| text.is_char_boundary(*at)).collect();
+            let mut problem = Diagnostic::error(Code::Syntax, "bad");
+            for (a, b) in &spans {
+                let (a, b) = (*a.get(&bounds), *b.get(&bounds));
+                problem = problem.also(place(&source, a.min(b), a.max(b)));
+            }
+            problem.place = problem.related.first().cloned();
+            let shown = plain(&render_one(&problem));
+            let at = problem.place.and_then(|place| place.location()).unwrap();
+            let header = format!("a.sql:{}:{}", at.line, at.column);
+            prop_assert!(shown.contains(&header), "{header}: {shown}");
         }
     }
 }

@@ -53,8 +53,9 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped(text))
 }
 
-/// Inside DOT's quotes; control characters cannot be shown.
+/// Inside DOT's quotes, where entities are read as in HTML; control characters
+/// cannot be shown.
 fn escaped(text: &str) -> String {
-    let visible: String = text.chars().filter(|c| !c.is_control()).collect();
-    visible.replace('\\', "\\\\").replace('"', "\\\"")
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    visible.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
 }

@@ -65,9 +65,7 @@ pub(crate) fn flags(migration: &Migration) -> Vec<&'static str> {
 fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
     let plan = &planned.plan;
     let path: Vec<_> = plan.critical_path().iter().map(|node| graph.id(*node).as_str()).collect();
-    let title = format!("\n* critical path, {}: ", duration(plan.critical_time()));
-    let mut out = title;
-    out.push('\n');
+    let mut out = format!("\n* critical path, {}:\n", duration(plan.critical_time()));
     out.push_str(&wrapped("  ", &path, " -> "));
     let _ = writeln!(out, "\nestimated time       1 worker   {:>9}", count(planned.jobs, "worker"));
     for (name, time) in [("layers", planned.layers), ("ready", planned.ready)] {

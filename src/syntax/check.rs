@@ -1,5 +1,7 @@
 //! The parser's verdict on a script.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
@@ -7,6 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use squawk_syntax::SourceFile;
 
 use super::nesting::{MAX_BRACKETS, check_nesting};
+use super::token::{Token, TokenKind, lex};
 use crate::model::Span;
 
 /// Stack of each parsing thread. The parser is recursive; 20,000 nested
@@ -43,8 +46,40 @@ pub fn check(sql: &str) -> Vec<SyntaxError> {
         let span = Span::at(deep.offset);
         return vec![SyntaxError::TooDeep { span, limit: MAX_BRACKETS }];
     }
-    catch_unwind(AssertUnwindSafe(|| parse_errors(sql)))
+    let sql = for_parser(sql);
+    catch_unwind(AssertUnwindSafe(|| parse_errors(&sql)))
         .unwrap_or_else(|_| vec![SyntaxError::ParserFailed])
+}
+
+/// `sql` without what squawk's lexer cuts otherwise than ours, every byte in its
+/// place: COPY's data become blanks, and what an escape string's continuation
+/// holds becomes harmless.
+fn for_parser(sql: &str) -> Cow<'_, str> {
+    let mut bytes = Cow::Borrowed(sql.as_bytes());
+    for token in lex(sql).tokens {
+        let Some((inside, blank)) = hidden(token, sql) else { continue };
+        let line_ends = |byte: &u8| *byte == b'\n';
+        let hide = |byte: &mut u8| *byte = blank;
+        bytes.to_mut()[inside].iter_mut().filter(|byte| !line_ends(byte)).for_each(hide);
+    }
+    match bytes {
+        Cow::Borrowed(_) => Cow::Borrowed(sql),
+        // Whole tokens were replaced, so no character was cut in two.
+        Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(sql), Cow::Owned),
+    }
+}
+
+/// The part of `token` that the parser must not see, and what to put there.
+fn hidden(token: Token, sql: &str) -> Option<(Range<usize>, u8)> {
+    let Span { start, end } = token.span();
+    match token.kind {
+        TokenKind::CopyData => Some((start..end, b' ')),
+        // The first part begins with `E`; the continuation with its quote.
+        TokenKind::EscapeStr if token.text(sql).starts_with('\'') && end - start > 1 => {
+            Some((start + 1..end - 1, b'_'))
+        }
+        _ => None,
+    }
 }
 
 fn parse_errors(sql: &str) -> Vec<SyntaxError> {
@@ -112,6 +147,18 @@ mod tests {
             matches!(errors.first(), Some(SyntaxError::Invalid { span, .. }) if span.start >= 10),
             "{errors:?}"
         );
+    }
+
+    #[test]
+    fn what_the_parser_would_cut_otherwise_is_hidden_from_it() {
+        let valid =
+            ["copy t from stdin;\nit's é $a$\n\\.\nselect 1;", "select E'a\\''\n'b\\'; é', 1;"];
+        for sql in valid {
+            assert_eq!(check(sql), [], "{sql}");
+        }
+        let errors = check("copy t from stdin;\né\n\\.\nselekt 1;");
+        let message = "no statement begins like this".to_owned();
+        assert_eq!(errors.first(), Some(&SyntaxError::Invalid { message, span: Span::at(25) }));
     }
 
     #[test]

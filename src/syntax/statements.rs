@@ -134,6 +134,9 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
+    use squawk_syntax::SourceFile;
+    use squawk_syntax::ast::AstNode;
+
     use super::super::token::lex;
     use super::*;
 
@@ -143,6 +146,29 @@ mod tests {
             .iter()
             .map(|statement| &text[statement.span().start..statement.span().end])
             .collect()
+    }
+
+    /// Where the parser's tree has its statements.
+    fn tree_spans(text: &str) -> Vec<Span> {
+        let tree = SourceFile::parse(text).tree();
+        let ranges = tree.stmts().map(|stmt| stmt.syntax().text_range());
+        ranges.map(|range| Span::new(range.start().into(), range.end().into())).collect()
+    }
+
+    #[test]
+    fn the_parser_sees_the_same_statements_in_the_sample() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let mut seen = 0;
+        for path in paths.filter(|path| path.extension().is_some_and(|it| it == "sql")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lexed = lex(&text);
+            let ours: Vec<_> =
+                statements(&text, &lexed.tokens).iter().map(StatementTokens::span).collect();
+            assert_eq!(ours, tree_spans(&text), "{}", path.display());
+            seen += ours.len();
+        }
+        assert!(seen > 300, "{seen}");
     }
 
     #[test]

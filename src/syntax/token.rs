@@ -43,7 +43,7 @@ pub enum TokenKind {
     Blank,
     /// The lines that follow `COPY … FROM STDIN;`, up to and with `\.`.
     CopyData,
-    /// `\`: begins a psql command.
+    /// `\` and the rest of its line: a psql command.
     Backslash,
     /// A character that no SQL has.
     Unknown,
@@ -158,6 +158,9 @@ impl Lexer<'_> {
             if self.continues_escape_string(kind) {
                 return self.push_escape_continuation(at);
             }
+            if kind == TokenKind::Backslash {
+                return self.push_psql_command(at);
+            }
             let data_follows = kind == TokenKind::Semicolon && self.copy == CopyState::Stdin;
             self.push(kind, at, end);
             if let Some(what) = unterminated {
@@ -206,6 +209,14 @@ impl Lexer<'_> {
         }
         let end = end.unwrap_or(self.text.len());
         self.push(TokenKind::EscapeStr, start, end);
+        end
+    }
+
+    /// What follows the backslash is psql's own language: a quote in it opens no
+    /// string.
+    fn push_psql_command(&mut self, start: usize) -> usize {
+        let end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        self.push(TokenKind::Backslash, start, end);
         end
     }
 
@@ -338,6 +349,21 @@ mod tests {
         for (text, what, start) in cases {
             assert_eq!(lex(text).unterminated, Some(Unterminated { what, start }), "{text}");
         }
+    }
+
+    #[test]
+    fn a_psql_command_takes_its_line() {
+        let text = "\\ir it's.sql\nselect 1 \\gexec";
+        assert_eq!(
+            shown(text),
+            [
+                (TokenKind::Backslash, "\\ir it's.sql"),
+                (TokenKind::Word, "select"),
+                (TokenKind::Number, "1"),
+                (TokenKind::Backslash, "\\gexec"),
+            ]
+        );
+        assert_eq!(lex(text).unterminated, None);
     }
 
     #[test]
