@@ -25,7 +25,7 @@ fn few() -> ProptestConfig {
 /// Parses as `validate` does and checks that every place is one.
 fn survives(bytes: &[u8]) {
     let file = on_large_stack(|| parse("0001_any.sql".into(), bytes.to_vec(), Depth::Syntax));
-    let works = file.migration.is_some();
+    let works = file.scripts.is_some();
     assert!(works || file.diagnostics.iter().any(Diagnostic::is_error), "refused without a reason");
     let set = settle(vec![file], false);
     for one in &set.diagnostics {
@@ -173,7 +173,7 @@ proptest! {
 
 fn up_checksum(text: &str) -> String {
     let file = parse("0001_any.sql".into(), text.as_bytes().to_vec(), Depth::Tokens);
-    file.migration.unwrap_or_else(|| panic!("{:?}", file.diagnostics)).up.checksum.to_hex()
+    file.scripts.unwrap_or_else(|| panic!("{:?}", file.diagnostics)).0.checksum.to_hex()
 }
 
 /// What may stand for any blanks; none may touch the token behind it.
@@ -260,7 +260,7 @@ impl Shape {
     }
 
     fn build(&self) -> Result<MigrationGraph, Diagnostics> {
-        graph::build(self.migrations(), &BTreeSet::new())
+        graph::build(self.migrations(), &[])
     }
 
     fn plan(&self, graph: &MigrationGraph, applied: &BTreeSet<Node>) -> Plan {

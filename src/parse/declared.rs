@@ -1,11 +1,10 @@
 //! From single files to a set whose dependencies are declared.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Declaration, ParsedFile};
 use crate::model::{
-    Code, Dependency, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, Span,
+    Code, Dependency, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source, Span,
 };
 
 /// All files of a directory, each with its dependencies declared or assumed.
@@ -13,10 +12,22 @@ use crate::model::{
 pub struct DeclaredSet {
     /// What parsed, in the order of the files.
     pub migrations: Vec<Migration>,
-    /// Ids of files that did not: naming them as a dependency is no mistake.
-    pub broken: BTreeSet<MigrationId>,
+    /// What did not, but has an id that others may name.
+    pub broken: Vec<BrokenFile>,
     /// Everything that is wrong with the files by themselves.
     pub diagnostics: Diagnostics,
+}
+
+/// A file with an error in it: it can be neither planned nor run, but what it
+/// says about its dependencies is still checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenFile {
+    /// The file's stem.
+    pub id: MigrationId,
+    /// The file.
+    pub source: Arc<Source>,
+    /// Its header, as far as it could be read.
+    pub header: Header,
 }
 
 /// Joins the files of a directory, given in their stable order.
@@ -36,7 +47,7 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
         let declared = match file.declaration {
             Declaration::Listed | Declaration::Unknown => true,
             Declaration::NoHeader if assume_chain => {
-                chain(file.migration.as_mut(), before.as_ref());
+                file.header.dependencies = before.iter().map(assumed).collect();
                 true
             }
             Declaration::NoHeader if mostly_without => false,
@@ -45,20 +56,22 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
                 false
             }
         };
+        let ParsedFile { source, header, .. } = file;
         before = file.id.clone().or(before);
-        match file.migration.filter(|_| declared) {
-            Some(migration) => set.migrations.push(migration),
-            None => set.broken.extend(file.id),
+        match (file.id, file.scripts.filter(|_| declared)) {
+            (Some(id), Some((up, down))) => {
+                set.migrations.push(Migration { id, source, header, up, down });
+            }
+            (Some(id), None) => set.broken.push(BrokenFile { id, source, header }),
+            (None, _) => {}
         }
     }
     set
 }
 
-fn chain(migration: Option<&mut Migration>, before: Option<&MigrationId>) {
-    if let (Some(migration), Some(before)) = (migration, before) {
-        let dependency = Dependency { id: before.clone(), span: Span::default() };
-        migration.header.dependencies = vec![dependency];
-    }
+/// A dependency that stands nowhere.
+fn assumed(before: &MigrationId) -> Dependency {
+    Dependency { id: before.clone(), span: Span::default() }
 }
 
 fn no_headers(without: usize, all: usize, files: &[ParsedFile]) -> Diagnostic {

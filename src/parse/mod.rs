@@ -14,10 +14,10 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use declared::{DeclaredSet, settle};
+pub use declared::{BrokenFile, DeclaredSet, settle};
 
 use crate::model::{
-    Code, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source, Span,
+    Code, Diagnostic, Diagnostics, Header, MigrationId, Place, Script, Source, Span,
 };
 use crate::syntax;
 
@@ -43,9 +43,11 @@ pub struct ParsedFile {
     pub id: Option<MigrationId>,
     /// What it says about its dependencies.
     pub declaration: Declaration,
-    /// The migration, when nothing that is an error was found; its dependencies
+    /// What it says about itself, as far as that could be read; the dependencies
     /// are empty unless they were listed.
-    pub migration: Option<Migration>,
+    pub header: Header,
+    /// Its scripts, when nothing that is an error was found: up, perhaps down.
+    pub scripts: Option<(Script, Option<Script>)>,
     /// Everything that is wrong with it.
     pub diagnostics: Diagnostics,
 }
@@ -73,7 +75,8 @@ pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedF
         id: id_of(&source).ok(),
         source,
         declaration: Declaration::Unknown,
-        migration: None,
+        header: Header::default(),
+        scripts: None,
         diagnostics: vec![diagnostic],
     }
 }
@@ -119,11 +122,8 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
         }
     }
     let broken = diagnostics.iter().any(Diagnostic::is_error);
-    let migration = match (id.clone(), up) {
-        (Some(id), Some(up)) if !broken => Some(assemble(id, source, header, up, down)),
-        _ => None,
-    };
-    ParsedFile { source: Arc::clone(source), id, declaration, migration, diagnostics }
+    let scripts = up.filter(|_| !broken).map(|up| (up, down));
+    ParsedFile { source: Arc::clone(source), id, declaration, header, scripts, diagnostics }
 }
 
 /// True when a list of the header has no end: what follows may be the rest of it,
@@ -133,16 +133,6 @@ fn breaks_off(diagnostics: &[Diagnostic], header: &[Span]) -> bool {
     let at = |one: &Diagnostic| one.place.as_ref()?.span;
     let mut malformed = diagnostics.iter().filter(|one| one.code == Code::MalformedHeader);
     malformed.any(|one| at(one).is_some_and(|span| span.start >= end))
-}
-
-fn assemble(
-    id: MigrationId,
-    source: &Arc<Source>,
-    header: Header,
-    up: crate::model::Script,
-    down: Option<crate::model::Script>,
-) -> Migration {
-    Migration { id, source: Arc::clone(source), header, up, down }
 }
 
 fn unterminated(source: &Arc<Source>, open: syntax::Unterminated) -> Diagnostic {
