@@ -65,16 +65,14 @@ pub(crate) fn flags(migration: &Migration) -> Vec<&'static str> {
 fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
     let plan = &planned.plan;
     let path: Vec<_> = plan.critical_path().iter().map(|node| graph.id(*node).as_str()).collect();
-    let title = format!("\n* critical path, {}: ", duration(plan.critical_time()));
-    let mut out = title;
-    out.push('\n');
+    let mut out = format!("\n* critical path, {}:\n", duration(plan.critical_time()));
     out.push_str(&wrapped("  ", &path, " -> "));
     let _ = writeln!(out, "\nestimated time       1 worker   {:>9}", count(planned.jobs, "worker"));
     for (name, time) in [("layers", planned.layers), ("ready", planned.ready)] {
         let _ =
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
     }
-    let _ = writeln!(out, "{}", basis(planned));
+    out.push_str(&basis(planned));
     out
 }
 
@@ -90,5 +88,6 @@ fn basis(planned: &Planned) -> String {
         (of(Basis::Fixed), "fixed for the @performanceImpact"),
     ];
     let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-    format!("estimates: {}", parts.collect::<Vec<_>>().join(", "))
+    let parts: Vec<_> = parts.collect();
+    wrapped("estimates: ", &parts.iter().map(String::as_str).collect::<Vec<_>>(), ", ")
 }
