@@ -52,7 +52,8 @@ fn plan() {
         run(command.args(["plan", "--offline", "--format", "json"]))
     };
     let cat = || run(Command::new("sh").args(["-c", "cat *.sql"]).current_dir(dir.path()));
-    (cat(), plan());
+    cat();
+    plan();
     let pairs: Vec<(Duration, Duration)> = (0..PAIRS).map(|_| (cat(), plan())).collect();
     let ratios = pairs.iter().map(|(cat, plan)| plan.as_secs_f64() / cat.as_secs_f64());
     let memory = children().max_rss() / 1024;
@@ -72,7 +73,8 @@ fn client() {
         .map(|_| {
             let database = server.fresh_database();
             let before = processor_time();
-            let wall = run(migraph(dir.path()).args(["up", "--jobs", "4", "--database-url", &database]));
+            let wall =
+                run(migraph(dir.path()).args(["up", "--jobs", "4", "--database-url", &database]));
             (processor_time() - before, wall.as_secs_f64())
         })
         .collect();
@@ -105,24 +107,24 @@ fn parallel() {
 
 /// A server of our own, and a new database in it for each run.
 struct Server {
-    server: EphemeralServer,
+    postgres: EphemeralServer,
     runtime: tokio::runtime::Runtime,
     databases: std::cell::Cell<u32>,
 }
 
 impl Server {
     fn start() -> Self {
-        let server = EphemeralServer::start(&Options::default()).expect("a PostgreSQL server");
+        let postgres = EphemeralServer::start(&Options::default()).expect("a PostgreSQL server");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("an event loop");
-        Self { server, runtime, databases: std::cell::Cell::default() }
+        Self { postgres, runtime, databases: std::cell::Cell::default() }
     }
 
     /// The connection string of a database that is new.
     fn fresh_database(&self) -> String {
         let number = self.databases.get() + 1;
         self.databases.set(number);
-        let settings = self.server.settings();
+        let settings = self.postgres.settings();
         self.runtime.block_on(async {
             let connected = settings.connect(tokio_postgres::NoTls).await;
             let (client, connection) = connected.expect("a connection");
@@ -132,8 +134,8 @@ impl Server {
             drop(client);
             driver.await.expect("the task ends").expect("the connection ends");
         });
-        let (host, port) = (self.server.host(), self.server.port());
-        format!("host={host} port={port} user={} dbname=bench{number}", self.server.user())
+        let (host, port) = (self.postgres.host(), self.postgres.port());
+        format!("host={host} port={port} user={} dbname=bench{number}", self.postgres.user())
     }
 }
 

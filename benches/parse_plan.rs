@@ -30,7 +30,9 @@ fn main() {
     let mut group = criterion.benchmark_group("parse_plan");
     group.throughput(Throughput::Elements(FILES));
     group.bench_function("read", |bench| {
-        bench.iter(|| paths.iter().filter_map(|path| fs::read(path).ok()).map(|it| it.len()).sum::<usize>());
+        bench.iter(|| {
+            paths.iter().filter_map(|path| fs::read(path).ok()).map(|it| it.len()).sum::<usize>()
+        });
     });
     group.bench_function("load", |bench| bench.iter(|| loaded(Depth::Tokens)));
     group.bench_function("load_and_plan", |bench| bench.iter(|| plan(&loaded(Depth::Tokens))));

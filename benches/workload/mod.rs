@@ -35,10 +35,8 @@ pub(crate) fn small_tables(count: usize, depth: usize) -> Vec<File> {
     let table = |at: usize| format!("t{at:05}");
     layered(count, depth, |at, needs| {
         let table_name = table(at);
-        let keys: String = needs
-            .iter()
-            .map(|other| format!(",\n  {0}_id bigint REFERENCES {0} (id)", table(*other)))
-            .collect();
+        let key = |other: &usize| format!(",\n  {0}_id bigint REFERENCES {0} (id)", table(*other));
+        let keys = needs.iter().map(key).collect::<Vec<_>>().concat();
         let up = format!(
             "CREATE TABLE {table_name} (\n  id bigserial PRIMARY KEY,\n  tenant_id integer NOT NULL DEFAULT 0,\n  \
              name text NOT NULL,\n  amount numeric(12,2),\n  created_at timestamptz NOT NULL DEFAULT now(){keys}\n);\n\

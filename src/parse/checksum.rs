@@ -88,22 +88,13 @@ mod tests {
     fn the_algorithm_never_changes() {
         // Computed once by an independent implementation (docs/design/checksums.md).
         let vectors = [
-            (
-                "",
-                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            ),
-            (
-                "select 1",
-                "337234906c63e314ef8b9ed506b45be8338488c00f2d532d44c67ac0b4505d11",
-            ),
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("select 1", "337234906c63e314ef8b9ed506b45be8338488c00f2d532d44c67ac0b4505d11"),
             (
                 "SELECT  1 -- one\n",
                 "337234906c63e314ef8b9ed506b45be8338488c00f2d532d44c67ac0b4505d11",
             ),
-            (
-                "select 1;",
-                "f04412a9b28d70a77ccd72583f889bde46c496557efd8a1835c129f497c766f6",
-            ),
+            ("select 1;", "f04412a9b28d70a77ccd72583f889bde46c496557efd8a1835c129f497c766f6"),
             (
                 "create table \"T\" (A int, b numeric(10, 2) default 1.5);",
                 "b8f2acb672e2806eeafe0328bd997cf31896a936735614f3aa7825e3a24bd626",
