@@ -10,7 +10,7 @@ use super::signals::{Received, forward};
 use crate::config::Environment;
 use crate::exec::{Ended, StopSignal};
 use crate::exit::Exit;
-use crate::graph::MigrationGraph;
+use crate::load::Loaded;
 use crate::ops::{self, PlanOptions, UpOptions, UpReport};
 use crate::parse::Depth;
 use crate::plan::Timings;
@@ -46,7 +46,7 @@ pub(super) fn run(
     };
     let target = target.ok_or(CliError::NoDatabase { verb: "up" })?;
     let ledger = setup::ledger(global);
-    let command = Command { global, args, environment, graph, target, ledger };
+    let command = Command { global, args, environment, loaded: &loaded, target, ledger };
     let exit = if args.dry_run { command.dry_run(options) } else { command.up(options) };
     drop(ephemeral);
     exit
@@ -56,19 +56,21 @@ struct Command<'a> {
     global: &'a Global,
     args: &'a UpArgs,
     environment: &'a Environment,
-    graph: &'a MigrationGraph,
+    loaded: &'a Loaded,
     target: Target,
     ledger: Ledger,
 }
 
 impl Command<'_> {
     fn dry_run(&self, options: PlanOptions) -> Result<Exit, CliError> {
-        let planning = ops::dry_run(self.graph, &self.target, &self.ledger, options);
+        let planning = ops::dry_run(&self.loaded.graph, &self.target, &self.ledger, options);
         let planned = setup::runtime()?.block_on(planning);
         let planned = planned.map_err(|error| self.error(error, Exit::Failed))?;
         output::data(&match self.args.format {
-            Format::Text => plan::render(self.graph, &planned),
-            Format::Json => Document::new("up", true, PlanBody::of(self.graph, &planned)).render(),
+            Format::Text => plan::render(&self.loaded.graph, &planned),
+            Format::Json => Document::new("up", true, PlanBody::of(&self.loaded.graph, &planned))
+                .warnings(&self.loaded.warnings)
+                .render(),
         });
         Ok(Exit::Done)
     }
@@ -81,10 +83,16 @@ impl Command<'_> {
         };
         let (stop, control) = StopSignal::new();
         let received = Received::default();
-        let mut sink = progress::sink(self.graph, setup::verbosity(self.global), self.draws());
+        let mut sink =
+            progress::sink(&self.loaded.graph, setup::verbosity(self.global), self.draws());
         let result = setup::runtime()?.block_on(async {
-            let work =
-                ops::up(self.graph, &self.target, &self.ledger, options, (control, &mut *sink));
+            let work = ops::up(
+                &self.loaded.graph,
+                &self.target,
+                &self.ledger,
+                options,
+                (control, &mut *sink),
+            );
             tokio::select! {
                 result = work => Ok(result),
                 // Only ends when signals cannot be received at all.
@@ -104,7 +112,7 @@ impl Command<'_> {
     }
 
     fn error(&self, error: ops::UpError, signal: Exit) -> CliError {
-        CliError::of_up(self.graph, error, &self.ledger, signal)
+        CliError::of_up(&self.loaded.graph, error, &self.ledger, signal)
     }
 
     /// Bars need a terminal that can move its cursor, and nobody reading along.
@@ -118,11 +126,12 @@ impl Command<'_> {
         let settings = (self.args.schedule.into(), usize::from(self.args.jobs));
         match self.args.format {
             Format::Json => {
-                let body = UpBody::of(self.graph, report, settings);
-                output::data(&Document::new("up", exit == Exit::Done, body).render());
+                let body = UpBody::of(&self.loaded.graph, report, settings);
+                let document = Document::new("up", exit == Exit::Done, body);
+                output::data(&document.warnings(&self.loaded.warnings).render());
             }
             Format::Text if setup::verbosity(self.global) > Verbosity::Quiet => {
-                output::data(&up::render(self.graph, report));
+                output::data(&up::render(&self.loaded.graph, report));
             }
             Format::Text => {}
         }

@@ -72,7 +72,7 @@ fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
         let _ =
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
     }
-    let _ = writeln!(out, "{}", basis(planned));
+    out.push_str(&basis(planned));
     out
 }
 
@@ -88,5 +88,6 @@ fn basis(planned: &Planned) -> String {
         (of(Basis::Fixed), "fixed for the @performanceImpact"),
     ];
     let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
-    format!("estimates: {}", parts.collect::<Vec<_>>().join(", "))
+    let parts: Vec<_> = parts.collect();
+    wrapped("estimates: ", &parts.iter().map(String::as_str).collect::<Vec<_>>(), ", ")
 }
