@@ -23,7 +23,7 @@ demo: setup
 test: setup-test
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	TMPDIR=$(SCRATCH) cargo test --locked
+	TMPDIR=$(SCRATCH) cargo test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 bench: setup
