@@ -1,4 +1,4 @@
-//! From bytes to [`Migration`]s: header, sections, statements.
+//! From bytes to [`Migration`](crate::model::Migration)s: header, sections, statements.
 //!
 //! Nothing here fails as a whole: what is wrong becomes a [`Diagnostic`] with
 //! its place, and parsing goes on, so that one run reports everything.
