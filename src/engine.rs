@@ -47,6 +47,25 @@ pub enum FailureKind {
     Unknown,
 }
 
+/// Whether trying again may help. Only said of what was rolled back whole or was
+/// never sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retry {
+    /// The same would happen again, or nobody knows what happened.
+    #[default]
+    Never,
+    /// After a moment: a deadlock, or a race for a row of the catalogue.
+    Again,
+    /// When somebody has let go of a lock.
+    Locked,
+    /// While nothing else runs: the server's lock table is full.
+    Alone,
+    /// When a session can be had.
+    Connect,
+    /// The server gives no further session: go on with those there are.
+    FewerSessions,
+}
+
 /// Why a migration is not applied, for people and machines.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -66,6 +85,8 @@ pub struct Failure {
     pub statement: Option<usize>,
     /// The place in the file.
     pub span: Option<Span>,
+    /// Whether trying again may help.
+    pub retry: Retry,
 }
 
 impl Failure {
@@ -80,6 +101,7 @@ impl Failure {
             context: None,
             statement: None,
             span: None,
+            retry: Retry::Never,
         }
     }
 

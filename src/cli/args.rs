@@ -1,9 +1,11 @@
 //! The command line, as clap sees it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::parse::parse_timeout;
 use crate::plan::Schedule;
 
 /// What `migraph` alone prints.
@@ -106,6 +108,7 @@ pub(super) struct ValidateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct UpArgs {
     /// Only these migrations and what they need
     #[arg(long, value_name = "ID", num_args = 1..)]
@@ -125,6 +128,21 @@ pub(super) struct UpArgs {
     /// How many seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(super) wait_lock: u32,
+    /// Cancel what runs when a migration fails
+    #[arg(long, conflicts_with = "keep_going")]
+    pub(super) fail_fast: bool,
+    /// When a migration fails, go on with all that does not need it
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    /// How often to try a migration again after a deadlock and its like
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(super) retries: u16,
+    /// How long to wait for each lock; 0 for ever. `@lockTimeout` goes first
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    pub(super) lock_timeout: Duration,
+    /// How long each statement may take; 0 for ever. `@statementTimeout` goes first
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    pub(super) statement_timeout: Option<Duration>,
     /// How to print the result
     #[arg(long, default_value = "text")]
     pub(super) format: Format,
@@ -144,6 +162,11 @@ pub(super) struct StatusArgs {
 /// not ours to forbid.
 fn jobs() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(1..=1000)
+}
+
+/// As in a migration's header.
+fn timeout(text: &str) -> Result<Duration, String> {
+    parse_timeout(text).ok_or_else(|| "expected a time such as `500ms`, `5s` or `2min`".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

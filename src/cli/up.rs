@@ -8,14 +8,14 @@ use super::error::{CliError, warnings};
 use super::setup;
 use super::signals::{Received, forward};
 use crate::config::Environment;
-use crate::exec::{Ended, StopSignal};
+use crate::exec::{Ended, OnFailure, StopSignal};
 use crate::exit::Exit;
 use crate::load::Loaded;
 use crate::ops::{self, PlanOptions, UpOptions, UpReport};
 use crate::parse::Depth;
 use crate::plan::Timings;
 use crate::postgres::ephemeral::EphemeralServer;
-use crate::postgres::{Ledger, Target};
+use crate::postgres::{Ledger, Target, Timeouts};
 use crate::report::document::{Document, PlanBody, UpBody};
 use crate::report::progress::Verbosity;
 use crate::report::{output, plan, progress, up};
@@ -80,6 +80,16 @@ impl Command<'_> {
             plan: options,
             schedule: self.args.schedule.into(),
             wait_lock: Duration::from_secs(u64::from(self.args.wait_lock)),
+            retries: usize::from(self.args.retries),
+            on_failure: match (self.args.fail_fast, self.args.keep_going) {
+                (true, _) => OnFailure::FailFast,
+                (_, true) => OnFailure::KeepGoing,
+                _ => OnFailure::Finish,
+            },
+            timeouts: Timeouts {
+                lock: Some(self.args.lock_timeout),
+                statement: self.args.statement_timeout,
+            },
         };
         let (stop, control) = StopSignal::new();
         let received = Received::default();

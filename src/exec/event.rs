@@ -1,5 +1,7 @@
 //! What happens during a run, while it happens.
 
+use std::time::Duration;
+
 use super::control::Stop;
 use crate::engine::{Failure, Receipt};
 use crate::graph::Node;
@@ -32,6 +34,20 @@ pub enum Event<'a> {
         node: Node,
         /// Why.
         failure: &'a Failure,
+    },
+    /// A migration will be tried again.
+    Retrying {
+        /// Which.
+        node: Node,
+        /// Why it was not applied this time.
+        failure: &'a Failure,
+        /// After how long; `None` when it waits for others to end.
+        delay: Option<Duration>,
+    },
+    /// The server gives no more sessions than these.
+    FewerSessions {
+        /// How many run at once from now on.
+        slots: usize,
     },
     /// Nothing happened for a while; a display may want to show the time.
     Tick,

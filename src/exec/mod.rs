@@ -5,10 +5,15 @@
 //! middle: a failure or a signal ends the dispatch, what runs is waited for, and
 //! only then does it report (`docs/design/running.md`).
 
+mod attempt;
+mod circuit;
 mod control;
 mod event;
+mod result;
 mod run;
+mod state;
 
 pub use control::{Control, Stop, StopSignal};
 pub use event::{Event, EventSink};
-pub use run::{Ended, RunOptions, RunResult, Skip, run};
+pub use result::{Ended, RunResult, Skip};
+pub use run::{OnFailure, RunOptions, run};

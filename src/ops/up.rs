@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use super::plan::{PlanOptions, Planned, planned};
 use super::server::{ServerError, connect};
-use crate::exec::{Control, Event, EventSink, RunOptions, RunResult, run};
+use crate::exec::{
+    Control, Event, EventSink, OnFailure, RunOptions, RunResult, Stop, StopSignal, run,
+};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::Migration;
 use crate::parse::statement_checksum;
 use crate::plan::{Comparison, Plan, Schedule, Started, Unfinished};
-use crate::postgres::{Ledger, LockError, Postgres, RunLock, Target, Waiting};
+use crate::postgres::{Ledger, LockError, Postgres, RunLock, Target, Timeouts, Waiting};
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -25,6 +27,12 @@ pub struct UpOptions {
     pub schedule: Schedule,
     /// How long to wait for another run to end.
     pub wait_lock: Duration,
+    /// How often one migration is tried again when that may help.
+    pub retries: usize,
+    /// What a failure means for the others.
+    pub on_failure: OnFailure,
+    /// Timeouts for migrations whose header has none.
+    pub timeouts: Timeouts,
 }
 
 /// Something that happened.
@@ -53,6 +61,9 @@ pub struct UpReport {
     pub planned: Planned,
     /// What was run.
     pub result: RunResult,
+    /// True when the coordinator's session was lost, and with it the run lock;
+    /// everything that ran then was cancelled.
+    pub lock_lost: bool,
 }
 
 /// An earlier run began this migration outside a transaction, and it cannot
@@ -109,15 +120,44 @@ pub async fn up(
     let planned = planned(graph, state, options.plan, true);
     let completed = resumable(graph, &planned)?;
     let batch = uuid::Uuid::new_v4().to_string();
-    let engine = Postgres::new(target, version, &lock, (ledger, &batch), jobs);
+    let engine = Postgres::new(target, version, &lock, (ledger, &batch), (jobs, options.timeouts));
     let engine = engine.map_err(ServerError::from)?;
     if !planned.plan.is_empty() {
         sink.event(&UpEvent::Planned(&planned));
     }
-    let run_options = RunOptions { schedule: options.schedule, jobs, completed: &completed };
+    let run_options = RunOptions {
+        schedule: options.schedule,
+        jobs,
+        retries: options.retries,
+        on_failure: options.on_failure,
+        completed: &completed,
+    };
+    let (stop, inner) = StopSignal::new();
+    let mut lock_lost = false;
     let mut events = Forward(sink);
-    let result = run(&engine, graph, &planned.plan, run_options, (control, &mut events)).await;
-    Ok(UpReport { batch, planned, result })
+    let running = run(&engine, graph, &planned.plan, run_options, (inner, &mut events));
+    let result = tokio::select! {
+        biased;
+        result = running => result,
+        // Never ends: whatever it sees, the run ends by itself.
+        () = watch(&lock, control, &stop, &mut lock_lost) => return Err(UpError::Stopped),
+    };
+    Ok(UpReport { batch, planned, result, lock_lost })
+}
+
+/// Passes requests to stop on to the run, and cancels it when the lock is lost:
+/// another run may begin at any moment then.
+async fn watch(lock: &RunLock, mut control: Control, stop: &StopSignal, lock_lost: &mut bool) {
+    stop.raise(control.current());
+    loop {
+        tokio::select! {
+            more = control.changed() => stop.raise(more),
+            () = lock.lost(), if !*lock_lost => {
+                *lock_lost = true;
+                stop.raise(Stop::Cancel);
+            }
+        }
+    }
 }
 
 /// Plans what `up` would run, and touches nothing.

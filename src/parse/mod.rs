@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use declared::{BrokenFile, DeclaredSet, settle};
+pub use value::parse_timeout;
 
 use crate::model::{
     Code, Diagnostic, Diagnostics, Header, MigrationId, Place, Script, Source, Span,

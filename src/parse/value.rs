@@ -116,17 +116,24 @@ const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// A span of time with its unit, or `0` for none.
 pub(super) fn timeout(input: &str) -> Parsed<'_, Duration> {
     let (rest, line) = not_line_ending(input)?;
-    let read = |text: &str| match text {
-        "0" => Some(Duration::ZERO),
-        text => text.parse::<SignedDuration>().ok().and_then(whole_milliseconds),
-    };
-    match read(line.trim()) {
-        Some(found) if found <= MAX_TIMEOUT => Ok((rest, found)),
-        _ => Err(nom::Err::Error(Expected {
+    match parse_timeout(line.trim()) {
+        Some(found) => Ok((rest, found)),
+        None => Err(nom::Err::Error(Expected {
             at: input,
             what: "a time such as `500ms`, `5s` or `2min`, in whole milliseconds, at most 24 days",
         })),
     }
+}
+
+/// Reads a timeout as the header and the command line have it: a number with its
+/// unit, or `0` for no limit. In whole milliseconds, and not more than PostgreSQL
+/// can keep.
+pub fn parse_timeout(text: &str) -> Option<Duration> {
+    let time = match text {
+        "0" => Some(Duration::ZERO),
+        text => text.parse::<SignedDuration>().ok().and_then(whole_milliseconds),
+    };
+    time.filter(|time| *time <= MAX_TIMEOUT)
 }
 
 /// The server would round anything finer, and knows nothing negative.

@@ -35,8 +35,9 @@ type Ready = BinaryHeap<(Duration, Reverse<Node>)>;
 /// slots. It knows neither threads nor time: whoever drives it says what ended.
 ///
 /// Every node of its plan is in exactly one place: waiting (dependencies not
-/// applied, or its layer not open), ready, held back by one running node it
-/// conflicts with, running, applied, or failed.
+/// applied, or its layer not open), ready, held back by one running node (that it
+/// conflicts with, or that was in its way), waiting to run alone, running,
+/// applied, or failed.
 #[derive(Debug)]
 pub struct ReadyQueue<'a> {
     plan: &'a Plan,
@@ -48,6 +49,10 @@ pub struct ReadyQueue<'a> {
     /// Nodes that wait for the end of a running one.
     held: BTreeMap<Node, Vec<Node>>,
     running: BTreeSet<Node>,
+    /// What must run while nothing else does.
+    alone: Vec<Node>,
+    /// The one that runs so.
+    exclusive: Option<Node>,
     started: Vec<bool>,
     /// The open layer and how many of its nodes have not been applied; used
     /// under [`Schedule::Layers`] only.
@@ -72,6 +77,8 @@ impl<'a> ReadyQueue<'a> {
             ready: Ready::new(),
             held: BTreeMap::new(),
             running: BTreeSet::new(),
+            alone: Vec::new(),
+            exclusive: None,
             started: vec![false; plan.table_len()],
             layer: 0,
             left_in_layer: plan.layers().first().map_or(0, Vec::len),
@@ -85,6 +92,9 @@ impl<'a> ReadyQueue<'a> {
     /// Takes the next migration that may start now and counts it as running.
     /// `None` while nothing may start.
     pub fn start_next(&mut self) -> Option<Node> {
+        if !self.alone.is_empty() || self.exclusive.is_some() {
+            return self.start_alone();
+        }
         while !self.stopped && self.running.len() < self.slots {
             let (_, Reverse(node)) = self.ready.pop()?;
             let plan = self.plan;
@@ -93,11 +103,27 @@ impl<'a> ReadyQueue<'a> {
                 self.held.entry(*other).or_default().push(node);
                 continue;
             }
-            self.running.insert(node);
-            self.started[node.index()] = true;
+            self.start(node);
             return Some(node);
         }
         None
+    }
+
+    /// What waits to run alone starts when nothing runs, and then nothing else
+    /// starts until it has ended.
+    fn start_alone(&mut self) -> Option<Node> {
+        if self.stopped || !self.running.is_empty() {
+            return None;
+        }
+        let node = self.alone.pop()?;
+        self.exclusive = Some(node);
+        self.start(node);
+        Some(node)
+    }
+
+    fn start(&mut self, node: Node) {
+        self.running.insert(node);
+        self.started[node.index()] = true;
     }
 
     /// Says that a running migration is applied.
@@ -114,18 +140,52 @@ impl<'a> ReadyQueue<'a> {
                 self.make_ready(*dependent);
             }
         }
-        if self.schedule == Schedule::Layers {
-            self.left_in_layer -= 1;
-            if self.left_in_layer == 0 {
-                self.open_next_layer();
-            }
+        self.leave_layer();
+    }
+
+    /// Says that a running migration is not applied and will not be; nothing that
+    /// depends on it will start.
+    pub fn failed(&mut self, node: Node) {
+        if self.end(node) {
+            self.leave_layer();
         }
     }
 
-    /// Says that a running migration is not applied; nothing that depends on it
-    /// will start.
-    pub fn failed(&mut self, node: Node) {
-        self.end(node);
+    /// Takes a running migration back: it has not been applied, and may start
+    /// again at any time.
+    pub fn put_back(&mut self, node: Node) {
+        if self.take_back(node) {
+            self.make_ready(node);
+        }
+    }
+
+    /// Takes a running migration back until another that runs now has ended; false
+    /// when nothing else runs, and then it goes on running.
+    pub fn put_behind_others(&mut self, node: Node) -> bool {
+        let Some(other) = self.running.iter().copied().find(|other| *other != node) else {
+            return false;
+        };
+        if self.take_back(node) {
+            self.held.entry(other).or_default().push(node);
+        }
+        true
+    }
+
+    /// Takes a running migration back until it can run while nothing else does.
+    pub fn put_alone(&mut self, node: Node) {
+        if self.take_back(node) {
+            self.alone.push(node);
+        }
+    }
+
+    /// Changes how many may run at once, from the next start on; at least one.
+    pub fn set_slots(&mut self, slots: usize) {
+        self.slots = slots.max(1);
+    }
+
+    /// True while something could start if there were a slot and a session.
+    pub fn has_ready(&self) -> bool {
+        !self.stopped && (!self.ready.is_empty() || !self.alone.is_empty())
     }
 
     /// Starts nothing more.
@@ -156,17 +216,42 @@ impl<'a> ReadyQueue<'a> {
     /// it was not running.
     fn end(&mut self, node: Node) -> bool {
         let was_running = self.running.remove(&node);
+        if self.exclusive == Some(node) {
+            self.exclusive = None;
+        }
         for held in self.held.remove(&node).unwrap_or_default() {
             self.make_ready(held);
         }
         was_running
     }
 
-    fn open_next_layer(&mut self) {
-        self.layer += 1;
+    fn take_back(&mut self, node: Node) -> bool {
+        let was_running = self.end(node);
+        if was_running {
+            self.started[node.index()] = false;
+        }
+        was_running
+    }
+
+    /// Under [`Schedule::Layers`]: one more of the open layer has ended.
+    fn leave_layer(&mut self) {
+        if self.schedule == Schedule::Layers {
+            self.left_in_layer -= 1;
+            self.open_layers();
+        }
+    }
+
+    /// Opens layers until there is something to wait for. What lacks an ancestor
+    /// that failed will never run, so its layer does not wait for it.
+    fn open_layers(&mut self) {
         let plan = self.plan;
-        let Some(layer) = plan.layers().get(self.layer) else { return };
-        self.left_in_layer = layer.len();
-        layer.iter().for_each(|node| self.make_ready(*node));
+        while self.left_in_layer == 0 {
+            self.layer += 1;
+            let Some(layer) = plan.layers().get(self.layer) else { return };
+            for node in layer.iter().filter(|node| self.missing[node.index()] == 0) {
+                self.left_in_layer += 1;
+                self.ready.push((plan.remaining(*node), Reverse(*node)));
+            }
+        }
     }
 }

@@ -5,13 +5,15 @@
 //! knows about. Statements that only change the session are not recorded: a
 //! resumed script needs them again.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, pin_mut};
 use postgres_protocol::escape::escape_literal;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
-use super::message::timeouts;
+use super::message::{Timeouts, timeouts};
 use super::session::Session;
 use super::{failure, transactional};
 use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
@@ -27,7 +29,8 @@ pub(super) async fn apply(
     tell: &dyn Fn(usize),
 ) -> Outcome {
     let mut script = ScriptRun { run, session, job };
-    for set in timeouts("SET", job) {
+    let own = Timeouts { lock: Some(Duration::ZERO), ..run.context.timeouts };
+    for set in timeouts("SET", job, own) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
     }
     for (index, statement) in job.migration.up.statements.iter().enumerate() {

@@ -9,7 +9,7 @@ use tokio_postgres::CancelToken;
 use super::error::ConnectError;
 use super::ledger::Ledger;
 use super::lock::RunLock;
-use super::message::RunContext;
+use super::message::{RunContext, Timeouts};
 use super::session::Session;
 use super::target::Target;
 use super::{by_statement, record, transactional};
@@ -43,7 +43,7 @@ impl<'l> Postgres<'l> {
         version: u32,
         lock: &'l RunLock,
         (ledger, batch): (&Ledger, &str),
-        jobs: usize,
+        (jobs, timeouts): (usize, Timeouts),
     ) -> Result<Self, ConnectError> {
         let target = target.for_version(version);
         let manager = Manager::from_connect(
@@ -66,6 +66,7 @@ impl<'l> Postgres<'l> {
             work_key: lock.work_key(),
             run_key: lock.run_key(),
             host,
+            timeouts,
         };
         Ok(Self(Arc::new(Run { lock, context, target, pool })))
     }
@@ -83,7 +84,8 @@ impl Run<'_> {
     async fn worker_session(&self) -> Result<Session, Box<Failure>> {
         self.session().await.map_err(|error| {
             let failure = Failure::new(FailureKind::NotStarted, error.to_string());
-            Box::new(Failure { sqlstate: error.sqlstate, ..failure.hint(error.help) })
+            let retry = error.retry();
+            Box::new(Failure { sqlstate: error.sqlstate, retry, ..failure.hint(error.help) })
         })
     }
 }

@@ -8,6 +8,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use super::target::Target;
+use crate::engine::Retry;
 
 /// Why no session could be opened.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,6 +31,17 @@ impl ConnectError {
             reason: reason(error),
             sqlstate: error.code().map(|code| code.code().to_owned()),
             help: help(target, error),
+        }
+    }
+
+    /// Whether a session may be had a moment later. A wrong password stays wrong.
+    pub(super) fn retry(&self) -> Retry {
+        match self.sqlstate.as_deref() {
+            // too_many_connections
+            Some("53300") => Retry::FewerSessions,
+            // cannot_connect_now, and a server that is going down or has crashed
+            None | Some("57P03" | "57P01" | "57P02") => Retry::Connect,
+            Some(_) => Retry::Never,
         }
     }
 

@@ -1,11 +1,11 @@
 //! From the server's errors to failures that name a place in the file.
 
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, ErrorPosition};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use super::error::reason;
 use super::message::{Message, STATEMENTS_BEFORE_COMMIT};
-use crate::engine::{Failure, FailureKind, Job};
+use crate::engine::{Failure, FailureKind, Job, Retry};
 use crate::model::{Execution, Span, Statement};
 
 /// The session was gone before anything was sent.
@@ -74,13 +74,40 @@ pub(super) fn of_statement(job: Job<'_>, number: usize, error: &Error) -> Box<Fa
 pub(super) fn server(kind: FailureKind, error: &Error) -> Failure {
     let failure = Failure::new(kind, reason(error));
     let Some(server) = error.as_db_error() else { return failure };
+    let retry = match kind {
+        FailureKind::RolledBack => retry(server),
+        _ => Retry::Never,
+    };
     Failure {
+        retry,
         sqlstate: Some(server.code().code().to_owned()),
         detail: server.detail().map(str::to_owned),
         hint: server.hint().map(str::to_owned),
         context: server.where_().map(str::to_owned),
         ..failure
     }
+}
+
+/// The errors that another try may not have, and no others (`docs/design/running.md`).
+fn retry(error: &DbError) -> Retry {
+    let code = error.code();
+    if *code == SqlState::T_R_DEADLOCK_DETECTED {
+        return Retry::Again;
+    }
+    if *code == SqlState::LOCK_NOT_AVAILABLE {
+        return Retry::Locked;
+    }
+    // "You might need to increase max_locks_per_transaction": all sessions share
+    // one table.
+    if *code == SqlState::OUT_OF_MEMORY || *code == SqlState::INSUFFICIENT_RESOURCES {
+        return if error.message().contains("shared memory") { Retry::Alone } else { Retry::Never };
+    }
+    // Two sessions changed one row of the catalogue: GRANT, OR REPLACE, ALTER ROLE …
+    let updated =
+        *code == SqlState::INTERNAL_ERROR && error.message().starts_with("tuple concurrently");
+    // IF NOT EXISTS and its like are not safe against each other.
+    let created = *code == SqlState::UNIQUE_VIOLATION && error.schema() == Some("pg_catalog");
+    if updated || created { Retry::Again } else { Retry::Never }
 }
 
 /// What our own guards in the message say.

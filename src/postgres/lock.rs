@@ -18,6 +18,13 @@ const POLL: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_millis(500);
 const REPEAT: Duration = Duration::from_secs(5);
 
+/// How often the coordinator looks whether its session is closed.
+const PING: Duration = Duration::from_millis(250);
+/// How many such looks stand between two questions to the server.
+const PINGS_PER_CHECK: usize = 20;
+/// A server that does not answer for so long is taken for lost.
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A session that stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -101,6 +108,23 @@ impl RunLock {
     /// The coordinator's session. It must never be in a transaction for long.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Ends when the session is gone, and with it the lock. Asks the server every
+    /// few seconds, because a network that swallows packets says nothing.
+    pub async fn lost(&self) {
+        loop {
+            for _ in 0..PINGS_PER_CHECK {
+                if self.client.is_closed() {
+                    return;
+                }
+                tokio::time::sleep(PING).await;
+            }
+            let answer = tokio::time::timeout(PING_TIMEOUT, self.client.batch_execute(""));
+            if !matches!(answer.await, Ok(Ok(()))) {
+                return;
+            }
+        }
     }
 
     /// The key that workers hold, shared.

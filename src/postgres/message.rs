@@ -29,6 +29,20 @@ pub(super) struct RunContext {
     pub(super) run_key: i64,
     /// This machine's name, for the record.
     pub(super) host: String,
+    /// For migrations whose header has none.
+    pub(super) timeouts: Timeouts,
+}
+
+/// How long a migration may wait for a lock, and a statement may run, where its
+/// header says nothing. `None` leaves it to the server's own settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For each lock that a transactional migration waits for; never for a script
+    /// that runs statement by statement, because a `CONCURRENTLY` that gives up
+    /// leaves an INVALID index.
+    pub lock: Option<Duration>,
+    /// For each statement.
+    pub statement: Option<Duration>,
 }
 
 /// A message, and where the script stands in it.
@@ -52,7 +66,7 @@ impl RunContext {
             Execution::Statements => "",
         };
         let nonce = uuid::Uuid::new_v4().simple().to_string();
-        let timeouts = timeouts("SET LOCAL", job);
+        let timeouts = timeouts("SET LOCAL", job, self.timeouts);
         let fence = self.fence(&nonce);
         let prefix = format!("BEGIN {modes};{}SELECT {fence};\n", timeouts.concat());
         let script = migration.up.sql(&migration.source);
@@ -124,17 +138,13 @@ impl RunContext {
     }
 }
 
-/// The header's timeouts as statements that begin with `set`.
-pub(super) fn timeouts(set: &str, job: Job<'_>) -> Vec<String> {
+/// The timeouts of `job`, or else the run's, as statements that begin with `set`.
+pub(super) fn timeouts(set: &str, job: Job<'_>, run: Timeouts) -> Vec<String> {
     let header = &job.migration.header;
     let statement = |name: &str, time: Option<Duration>| {
         time.map(|time| format!("{set} {name}={};", time.as_millis()))
     };
-    [
-        statement("lock_timeout", header.lock_timeout),
-        statement("statement_timeout", header.statement_timeout),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let lock = statement("lock_timeout", header.lock_timeout.or(run.lock));
+    let each = statement("statement_timeout", header.statement_timeout.or(run.statement));
+    lock.into_iter().chain(each).collect()
 }

@@ -20,4 +20,5 @@ pub use engine::{Postgres, PostgresCanceller, PostgresWorker};
 pub use error::ConnectError;
 pub use ledger::{Ledger, LedgerError, LedgerState};
 pub use lock::{Holder, LockError, RunLock, Waiting, WaitingFor};
+pub use message::Timeouts;
 pub use target::{Target, server_version};

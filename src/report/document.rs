@@ -228,6 +228,7 @@ pub(crate) struct UpBody {
     jobs: usize,
     wall_ms: f64,
     already_applied: usize,
+    lock_lost: bool,
     migrations: Vec<UpMigration>,
 }
 
@@ -238,6 +239,7 @@ struct UpMigration {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_time_ms: Option<f64>,
+    retries: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,6 +283,7 @@ impl UpBody {
             jobs,
             wall_ms: ms(result.wall),
             already_applied: report.planned.comparison.applied.len(),
+            lock_lost: report.lock_lost,
             migrations,
         }
     }
@@ -306,6 +309,7 @@ fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration
             _ => "not-started",
         },
         execution_time_ms: receipt.map(|it| it.execution_time_ms),
+        retries: result.retried.get(&node).copied().unwrap_or(0),
         applied_at: receipt.map(|it| it.applied_at.to_string()),
         because: needs,
         failure: failure.map(|failure| json_failure(graph.migration(node), failure)),

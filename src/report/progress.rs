@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::output;
 use super::text::{count, duration};
-use crate::engine::Receipt;
+use crate::engine::{Failure, Receipt};
 use crate::exec::{Event, Stop};
 use crate::graph::{MigrationGraph, Node};
 use crate::ops::{Planned, UpEvent, UpSink};
@@ -90,6 +90,10 @@ impl UpSink for Lines<'_> {
             UpEvent::Run(Event::Stopping { stop, running }) => {
                 self.say(Normal, &stopping_line(*stop, *running));
             }
+            UpEvent::Run(Event::Retrying { node, failure, delay }) => {
+                self.say(Normal, &retrying_line(self.graph, *node, failure, *delay));
+            }
+            UpEvent::Run(Event::FewerSessions { slots }) => self.say(Normal, &fewer_line(*slots)),
             UpEvent::Run(Event::Tick) => {}
         }
     }
@@ -111,6 +115,25 @@ fn applied_line(graph: &MigrationGraph, node: Node, receipt: Receipt) -> String 
 fn statement_line(graph: &MigrationGraph, node: Node, number: usize) -> String {
     let migration = graph.migration(node);
     format!("{}: statement {number} of {}", migration.id, migration.up.statements.len())
+}
+
+fn retrying_line(
+    graph: &MigrationGraph,
+    node: Node,
+    failure: &Failure,
+    delay: Option<Duration>,
+) -> String {
+    let when = match delay {
+        Some(delay) => format!("in {}", duration(delay)),
+        None => "when others have ended".to_owned(),
+    };
+    let code =
+        failure.sqlstate.as_deref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
+    format!("trying {} again {when}: {}{code}", graph.id(node), failure.message)
+}
+
+fn fewer_line(slots: usize) -> String {
+    format!("the server gives no more sessions: going on with {}", count(slots, "worker"))
 }
 
 fn stopping_line(stop: Stop, running: usize) -> String {
@@ -206,6 +229,16 @@ impl<'a> Bars<'a> {
         self.show_layer();
     }
 
+    /// A migration that went back into the queue is not running.
+    fn pause(&mut self, node: Node, delay: Option<Duration>) {
+        if delay.is_none()
+            && let Some(line) = self.running.remove(&node).and_then(|running| running.line)
+        {
+            line.finish_and_clear();
+            self.screen.remove(&line);
+        }
+    }
+
     fn draw_running(&mut self) {
         for (node, running) in &mut self.running {
             if running.since.elapsed() < WORTH_A_LINE {
@@ -258,6 +291,11 @@ impl UpSink for Bars<'_> {
             UpEvent::Run(Event::Stopping { stop, running }) => {
                 self.say(&stopping_line(*stop, *running));
             }
+            UpEvent::Run(Event::Retrying { node, failure, delay }) => {
+                self.pause(*node, *delay);
+                self.say(&retrying_line(self.graph, *node, failure, *delay));
+            }
+            UpEvent::Run(Event::FewerSessions { slots }) => self.say(&fewer_line(*slots)),
             UpEvent::Run(Event::Tick) => self.draw_running(),
         }
     }

@@ -28,6 +28,11 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         let what = if cancelled { "cancelled" } else { "failed" };
         let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
+    if report.lock_lost {
+        out.push_str(
+            "The run lock was lost with its session, so everything that ran was cancelled.\n",
+        );
+    }
     out.push_str(&skipped(graph, &result.skipped));
     let _ = writeln!(out, "batch {}", report.batch);
     if result.ended != Ended::Complete {

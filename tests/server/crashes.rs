@@ -146,18 +146,15 @@ fn a_worker_that_was_lost_while_idle_is_replaced() {
 }
 
 #[test]
-fn a_lost_coordinator_lets_nothing_more_be_applied() {
-    let project = Project::new(&[
-        ("0001_a", "", "SELECT pg_sleep(0.7); CREATE TABLE a ();"),
-        ("0002_b", "0001_a", "CREATE TABLE b ();"),
-    ]);
-    let run = project.start(&["up"]);
-    running(&project.database, "pg_sleep(0.7)", 1);
+fn losing_the_lock_cancels_what_runs_and_ends_the_run() {
+    let project = sleepers("600");
+    let run = project.start(&["up", "--jobs", "2"]);
+    running(&project.database, "pg_sleep(600)", 2);
     let idle = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migraph' AND state = 'idle' AND datname = current_database()";
     project.database.sql(idle);
-    run.end().exits(1).says(&["this run has lost its lock"]);
-    assert_eq!(project.ledger(), "0001_a", "what had begun under the lock is whole");
-    project.run(&["up"]).exits(0);
+    run.end().exits(1).says(&["The run lock was lost", "cancelled 0001_a", "cancelled 0002_b"]);
+    assert_eq!(project.ledger(), "");
+    project.database.until_gone();
 }
 
 #[test]

@@ -76,6 +76,23 @@ impl Database {
         })
     }
 
+    /// A session that has run `sql` and stays open until it is dropped.
+    pub fn hold(&self, sql: &str) -> Holder {
+        let (url, sql) = (self.url(), sql.to_owned());
+        let (started, wait) = std::sync::mpsc::channel();
+        let (release, released) = tokio::sync::oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            block_on(async move {
+                let client = connect(&url).await;
+                client.batch_execute(&sql).await.unwrap();
+                started.send(()).unwrap();
+                let _ = released.await;
+            });
+        });
+        wait.recv().unwrap();
+        Holder { release: Some(release), thread: Some(thread) }
+    }
+
     /// Waits until `sql` answers `expected`.
     pub fn until(&self, sql: &str, expected: &str) {
         let end = Instant::now() + PATIENCE;
@@ -118,6 +135,19 @@ pub fn database_on(server: &EphemeralServer) -> Database {
     let admin = Database { name: "postgres".into(), port: server.port() };
     admin.sql(&format!("CREATE DATABASE {name}"));
     Database { name, port: server.port() }
+}
+
+/// See [`Database::hold`].
+pub struct Holder {
+    release: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.release.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
 }
 
 impl Project {

@@ -15,6 +15,7 @@ mod failures;
 mod fingerprint;
 mod harness;
 mod refusals;
+mod retries;
 mod sample;
 mod settings;
 mod statements;

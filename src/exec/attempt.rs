@@ -1,0 +1,90 @@
+//! One try at one migration.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::control::{Control, Stop};
+use super::event::{Event, EventSink};
+use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
+use crate::graph::Node;
+
+/// A try that is to be made after a while, because of the failure before it.
+pub(super) struct Later {
+    pub(super) delay: Duration,
+    pub(super) failure: Box<Failure>,
+}
+
+/// How a try ended: the worker goes back to the idle ones.
+pub(super) struct Tried<W> {
+    pub(super) node: Node,
+    pub(super) worker: Option<W>,
+    pub(super) outcome: Outcome,
+}
+
+/// What every try may use, from within the one task.
+pub(super) struct Shared<'e, E: Engine> {
+    engine: &'e E,
+    events: RefCell<&'e mut dyn EventSink>,
+    control: Control,
+    cancellers: RefCell<BTreeMap<Node, Rc<<E::Worker as Worker>::Canceller>>>,
+}
+
+impl<'e, E: Engine> Shared<'e, E> {
+    pub(super) fn new(engine: &'e E, control: Control, events: &'e mut dyn EventSink) -> Self {
+        Self { engine, control, events: RefCell::new(events), cancellers: RefCell::default() }
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        self.events.borrow_mut().event(event);
+    }
+
+    /// Tries once, on an idle worker or a new one.
+    pub(super) async fn attempt(
+        &self,
+        node: Node,
+        job: Job<'_>,
+        idle: Option<E::Worker>,
+        later: Option<Later>,
+    ) -> Tried<E::Worker> {
+        let mut control = self.control.clone();
+        if let Some(Later { delay, failure }) = later {
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = control.stopped() => return Tried { node, worker: idle, outcome: Err(failure) },
+            }
+        }
+        let mut worker = match idle {
+            Some(worker) => worker,
+            None => match self.engine.worker().await {
+                Ok(worker) => worker,
+                Err(failure) => return Tried { node, worker: None, outcome: Err(failure) },
+            },
+        };
+        let outcome = self.apply(node, job, &mut worker).await;
+        Tried { node, worker: Some(worker).filter(Worker::is_usable), outcome }
+    }
+
+    async fn apply(&self, node: Node, job: Job<'_>, worker: &mut E::Worker) -> Outcome {
+        worker.prepare().await?;
+        // Asked to cancel while the session was being opened: nothing was sent.
+        if self.control.current() == Stop::Cancel {
+            let failure = Failure::new(FailureKind::NotStarted, "cancelled before it began");
+            return Err(Box::new(failure));
+        }
+        self.cancellers.borrow_mut().insert(node, Rc::new(worker.canceller()));
+        let statement = |number| self.tell(&Event::Statement { node, number });
+        let outcome = worker.apply(job, &statement).await;
+        self.cancellers.borrow_mut().remove(&node);
+        outcome
+    }
+
+    /// Asks the server to cancel everything that runs.
+    pub(super) async fn cancel_all(&self) {
+        let cancellers: Vec<_> = self.cancellers.borrow().values().cloned().collect();
+        join_all(cancellers.iter().map(|canceller| canceller.cancel())).await;
+    }
+}

@@ -1,0 +1,198 @@
+//! What the run loop keeps, and what it decides when a try has ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use super::attempt::{Later, Tried};
+use super::circuit::Circuit;
+use super::control::Stop;
+use super::result::{Ended, RunResult, reasons};
+use super::run::{OnFailure, RunOptions};
+use crate::engine::{Failure, FailureKind, Receipt, Retry};
+use crate::graph::Node;
+use crate::plan::{Plan, ReadyQueue};
+
+/// Between two tries of one migration. Jittered, so that two that collided do not
+/// collide again.
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+
+/// What became of a migration.
+pub(super) enum Verdict {
+    /// It is applied.
+    Applied(Receipt),
+    /// It is not, and will not be in this run.
+    Failed,
+    /// It is tried again after a delay, in its slot.
+    Later(Later),
+    /// It went back into the queue; how long until the next try, where that is known.
+    PutBack { failure: Box<Failure>, delay: Option<Duration> },
+    /// It went back into the queue, and fewer run at once from now on.
+    Fewer { slots: usize },
+}
+
+/// What the loop keeps.
+pub(super) struct State<'p, W> {
+    pub(super) queue: ReadyQueue<'p>,
+    /// Workers without work. As many as have been needed at once.
+    pub(super) idle: Vec<W>,
+    pub(super) circuit: Circuit,
+    pub(super) applied: BTreeMap<Node, Receipt>,
+    pub(super) failed: Vec<(Node, Failure)>,
+    on_failure: OnFailure,
+    retries: usize,
+    delays: BTreeMap<Node, ExponentialBackoff>,
+    retried: BTreeMap<Node, usize>,
+}
+
+impl<'p, W> State<'p, W> {
+    pub(super) fn new(plan: &'p Plan, options: RunOptions<'_>) -> Self {
+        Self {
+            queue: ReadyQueue::new(plan, options.schedule, options.jobs),
+            idle: Vec::new(),
+            circuit: Circuit::default(),
+            applied: BTreeMap::new(),
+            failed: Vec::new(),
+            on_failure: options.on_failure,
+            retries: options.retries,
+            delays: BTreeMap::new(),
+            retried: BTreeMap::new(),
+        }
+    }
+
+    /// The next migration that may start, with the worker it is to use.
+    pub(super) fn start_next(&mut self) -> Option<(Node, Option<W>)> {
+        // A worker that is there needs no session.
+        if self.idle.is_empty() && !self.circuit.lets_through() {
+            return None;
+        }
+        let node = self.queue.start_next()?;
+        let worker = self.idle.pop();
+        if worker.is_none() {
+            self.circuit.trying();
+        }
+        Some((node, worker))
+    }
+
+    /// Decides what a try that has ended means. `stop` is what the run has been
+    /// asked by now.
+    pub(super) fn ended(&mut self, tried: Tried<W>, stop: Stop) -> Verdict {
+        let Tried { node, worker, outcome } = tried;
+        self.idle.extend(worker);
+        let no_session =
+            |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
+        if !outcome.as_ref().is_err_and(|failure| no_session(failure)) {
+            self.circuit.succeeded();
+        }
+        match outcome {
+            Ok(receipt) => {
+                self.queue.applied(node);
+                self.applied.insert(node, receipt);
+                Verdict::Applied(receipt)
+            }
+            Err(failure) if stop == Stop::No && self.failed_for_good() => {
+                self.give_up(node, *failure)
+            }
+            Err(failure) if stop == Stop::No => self.try_again(node, failure),
+            Err(failure) => self.give_up(node, cancelled(*failure, stop)),
+        }
+    }
+
+    /// True once the run only finishes what runs: nothing is tried again then.
+    fn failed_for_good(&self) -> bool {
+        !self.failed.is_empty() && self.on_failure != OnFailure::KeepGoing
+    }
+
+    fn try_again(&mut self, node: Node, failure: Box<Failure>) -> Verdict {
+        match failure.retry {
+            Retry::Never => self.give_up(node, *failure),
+            Retry::Connect => self.without_session(node, failure),
+            Retry::FewerSessions => {
+                let slots = self.queue.running().len() - 1 + self.idle.len();
+                if slots == 0 {
+                    return self.without_session(node, failure);
+                }
+                self.queue.put_back(node);
+                self.queue.set_slots(slots);
+                Verdict::Fewer { slots }
+            }
+            // Most likely it waited for one of ours. That one ends by itself, so
+            // this is no try that counts.
+            Retry::Locked if self.queue.put_behind_others(node) => {
+                self.note_retry(node);
+                Verdict::PutBack { failure, delay: None }
+            }
+            Retry::Again | Retry::Locked | Retry::Alone => match self.next_delay(node) {
+                None => self.give_up(node, *failure),
+                Some(_) if failure.retry == Retry::Alone => {
+                    self.note_retry(node);
+                    self.queue.put_alone(node);
+                    Verdict::PutBack { failure, delay: None }
+                }
+                Some(delay) => {
+                    self.note_retry(node);
+                    Verdict::Later(Later { delay, failure })
+                }
+            },
+        }
+    }
+
+    fn without_session(&mut self, node: Node, failure: Box<Failure>) -> Verdict {
+        if let Some(delay) = self.circuit.failed() {
+            self.queue.put_back(node);
+            return Verdict::PutBack { failure, delay: Some(delay) };
+        }
+        self.queue.stop();
+        self.give_up(node, *failure)
+    }
+
+    fn give_up(&mut self, node: Node, failure: Failure) -> Verdict {
+        self.queue.failed(node);
+        if self.on_failure != OnFailure::KeepGoing {
+            self.queue.stop();
+        }
+        self.failed.push((node, failure));
+        Verdict::Failed
+    }
+
+    fn note_retry(&mut self, node: Node) {
+        *self.retried.entry(node).or_default() += 1;
+    }
+
+    fn next_delay(&mut self, node: Node) -> Option<Duration> {
+        let retries = self.retries;
+        let delays = self.delays.entry(node).or_insert_with(|| {
+            ExponentialBuilder::new()
+                .with_jitter()
+                .with_min_delay(FIRST_DELAY)
+                .with_max_delay(LONGEST_DELAY)
+                .with_max_times(retries)
+                .build()
+        });
+        delays.next()
+    }
+
+    pub(super) fn into_result(self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
+        let not_started = self.queue.not_started();
+        let ended = match () {
+            () if self.failed.is_empty() && not_started.is_empty() => Ended::Complete,
+            () if stop != Stop::No => Ended::Stopped,
+            () => Ended::Failed,
+        };
+        let skipped = reasons(plan, &self.failed, not_started);
+        let Self { applied, failed, retried, .. } = self;
+        RunResult { ended, applied, failed, skipped, retried, wall }
+    }
+}
+
+/// `query_canceled` is our own doing when we were asked to cancel; otherwise it
+/// is a timeout or somebody else's.
+fn cancelled(mut failure: Failure, stop: Stop) -> Failure {
+    let by_request = stop == Stop::Cancel && failure.sqlstate.as_deref() == Some("57014");
+    if by_request && failure.kind == FailureKind::RolledBack {
+        failure.kind = FailureKind::Cancelled;
+    }
+    failure
+}
