@@ -53,6 +53,7 @@ impl<'e, E: Engine> Shared<'e, E> {
         let mut control = self.control.clone();
         if let Some(Later { delay, failure }) = later {
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(delay) => {}
                 () = control.stopped() => return Tried { node, worker: idle, outcome: Err(failure) },
             }

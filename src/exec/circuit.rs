@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use tokio::time::Instant;
+
+use super::backoff::backoff;
 
 /// Probes before the run gives up: about half a minute in all.
 const PROBES: usize = 10;
@@ -12,15 +14,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A circuit breaker: closed while sessions can be had. When one cannot, it opens
 /// and lets a single probe through after a while, later each time.
-#[derive(Default)]
 pub(super) struct Circuit {
     /// The waits that are left; `None` while it is closed.
     waits: Option<ExponentialBackoff>,
     /// Nobody tries before this; `None` while closed or while a probe is under way.
     until: Option<Instant>,
+    seed: Option<u64>,
 }
 
 impl Circuit {
+    /// A closed one.
+    pub(super) fn new(seed: Option<u64>) -> Self {
+        Self { waits: None, until: None, seed }
+    }
+
     /// True when a migration may try to open a session now.
     pub(super) fn lets_through(&self) -> bool {
         self.waits.is_none() || self.until.is_some_and(|until| until <= Instant::now())
@@ -33,7 +40,7 @@ impl Circuit {
 
     /// A session could be opened.
     pub(super) fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.seed);
     }
 
     /// None could. Returns how long nothing is tried; `None` to give up.
@@ -43,14 +50,9 @@ impl Circuit {
         if let Some(until) = self.until {
             return Some(until.saturating_duration_since(now));
         }
-        let waits = self.waits.get_or_insert_with(|| {
-            ExponentialBuilder::new()
-                .with_jitter()
-                .with_min_delay(FIRST_WAIT)
-                .with_max_delay(LONGEST_WAIT)
-                .with_max_times(PROBES)
-                .build()
-        });
+        let seed = self.seed;
+        let waits =
+            self.waits.get_or_insert_with(|| backoff(FIRST_WAIT, LONGEST_WAIT, PROBES, seed));
         let wait = waits.next()?;
         self.until = Some(now + wait);
         Some(wait)

@@ -6,6 +6,7 @@
 //! only then does it report (`docs/design/running.md`).
 
 mod attempt;
+mod backoff;
 mod circuit;
 mod control;
 mod event;

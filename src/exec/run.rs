@@ -46,6 +46,8 @@ pub struct RunOptions<'a> {
     pub retries: usize,
     /// What a failure means for the others.
     pub on_failure: OnFailure,
+    /// For waits that are the same every time; `None` outside simulations.
+    pub seed: Option<u64>,
     /// How many statements of a migration an earlier run has completed.
     pub completed: &'a BTreeMap<Node, usize>,
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 
 use super::attempt::{Later, Tried};
+use super::backoff::backoff;
 use super::circuit::Circuit;
 use super::control::Stop;
 use super::result::{Ended, RunResult, reasons};
@@ -14,8 +15,7 @@ use crate::engine::{Failure, FailureKind, Receipt, Retry};
 use crate::graph::Node;
 use crate::plan::{Plan, ReadyQueue};
 
-/// Between two tries of one migration. Jittered, so that two that collided do not
-/// collide again.
+/// Between two tries of one migration.
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
@@ -43,6 +43,7 @@ pub(super) struct State<'p, W> {
     pub(super) failed: Vec<(Node, Failure)>,
     on_failure: OnFailure,
     retries: usize,
+    seed: Option<u64>,
     delays: BTreeMap<Node, ExponentialBackoff>,
     retried: BTreeMap<Node, usize>,
 }
@@ -52,11 +53,12 @@ impl<'p, W> State<'p, W> {
         Self {
             queue: ReadyQueue::new(plan, options.schedule, options.jobs),
             idle: Vec::new(),
-            circuit: Circuit::default(),
+            circuit: Circuit::new(options.seed),
             applied: BTreeMap::new(),
             failed: Vec::new(),
             on_failure: options.on_failure,
             retries: options.retries,
+            seed: options.seed,
             delays: BTreeMap::new(),
             retried: BTreeMap::new(),
         }
@@ -162,15 +164,11 @@ impl<'p, W> State<'p, W> {
     }
 
     fn next_delay(&mut self, node: Node) -> Option<Duration> {
-        let retries = self.retries;
-        let delays = self.delays.entry(node).or_insert_with(|| {
-            ExponentialBuilder::new()
-                .with_jitter()
-                .with_min_delay(FIRST_DELAY)
-                .with_max_delay(LONGEST_DELAY)
-                .with_max_times(retries)
-                .build()
-        });
+        let (retries, seed) = (self.retries, self.seed);
+        let delays = self
+            .delays
+            .entry(node)
+            .or_insert_with(|| backoff(FIRST_DELAY, LONGEST_DELAY, retries, seed));
         delays.next()
     }
 

@@ -130,6 +130,7 @@ pub async fn up(
         jobs,
         retries: options.retries,
         on_failure: options.on_failure,
+        seed: None,
         completed: &completed,
     };
     let (stop, inner) = StopSignal::new();

@@ -49,8 +49,10 @@ pub struct ReadyQueue<'a> {
     /// Nodes that wait for the end of a running one.
     held: BTreeMap<Node, Vec<Node>>,
     running: BTreeSet<Node>,
-    /// What must run while nothing else does.
+    /// What must run while nothing else does, and is ready.
     alone: Vec<Node>,
+    /// All that must run so, ready or not.
+    lonely: BTreeSet<Node>,
     /// The one that runs so.
     exclusive: Option<Node>,
     started: Vec<bool>,
@@ -78,6 +80,7 @@ impl<'a> ReadyQueue<'a> {
             held: BTreeMap::new(),
             running: BTreeSet::new(),
             alone: Vec::new(),
+            lonely: BTreeSet::new(),
             exclusive: None,
             started: vec![false; plan.table_len()],
             layer: 0,
@@ -173,9 +176,8 @@ impl<'a> ReadyQueue<'a> {
 
     /// Takes a running migration back until it can run while nothing else does.
     pub fn put_alone(&mut self, node: Node) {
-        if self.take_back(node) {
-            self.alone.push(node);
-        }
+        self.lonely.insert(node);
+        self.put_back(node);
     }
 
     /// Changes how many may run at once, from the next start on; at least one.
@@ -209,6 +211,10 @@ impl<'a> ReadyQueue<'a> {
     }
 
     fn make_ready(&mut self, node: Node) {
+        if self.lonely.contains(&node) {
+            self.alone.push(node);
+            return;
+        }
         self.ready.push((self.plan.remaining(node), Reverse(node)));
     }
 
