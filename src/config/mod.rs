@@ -4,9 +4,11 @@
 
 mod database;
 mod environment;
+mod file;
 
 pub use database::{DatabaseSettings, database};
 pub use environment::Environment;
+pub use file::ConfigFile;
 
 use std::path::PathBuf;
 

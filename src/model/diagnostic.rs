@@ -42,6 +42,7 @@ pub enum Code {
     SessionReset,
     UnsupportedCopy,
     PsqlCommand,
+    Configuration,
 }
 
 impl Code {
@@ -72,6 +73,7 @@ impl Code {
             Self::SessionReset => "session-reset",
             Self::UnsupportedCopy => "unsupported-copy",
             Self::PsqlCommand => "psql-command",
+            Self::Configuration => "configuration",
         }
     }
 }

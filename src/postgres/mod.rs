@@ -15,10 +15,12 @@ mod session;
 mod target;
 mod tls;
 mod transactional;
+mod tuning;
 
 pub use engine::{Postgres, PostgresCanceller, PostgresWorker};
 pub use error::ConnectError;
 pub use ledger::{Ledger, LedgerError, LedgerState};
 pub use lock::{Holder, LockError, RunLock, Waiting, WaitingFor};
 pub use message::Timeouts;
+pub use tuning::{RefusedSetting, Tuning, flush};
 pub use target::{Target, server_version};
