@@ -9,13 +9,16 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{Code, Diagnostic, Diagnostics, Place, Source};
+use crate::model::{Code, Diagnostic, Diagnostics, Place, Source, shown_path};
 use crate::parse::{self, Depth, ParsedFile};
 use crate::syntax::on_large_stack;
 
 /// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
 /// no message of 1 GiB either.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// As many problems are reported at once.
+const MAX_PROBLEMS: usize = 1_000;
 
 /// What to load, and how closely to look at it.
 #[derive(Clone, Debug)]
@@ -57,11 +60,22 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
         }
     };
     Diagnostic::sort(&mut diagnostics);
+    limit(&mut diagnostics);
     match graph {
         Some(graph) if !diagnostics.iter().any(Diagnostic::is_error) => {
             Ok(Loaded { graph, warnings: diagnostics })
         }
         _ => Err(diagnostics),
+    }
+}
+
+/// Nobody reads more than [`MAX_PROBLEMS`], and each costs a look for its line.
+fn limit(diagnostics: &mut Diagnostics) {
+    let more = diagnostics.len().saturating_sub(MAX_PROBLEMS);
+    if more > 0 {
+        diagnostics.truncate(MAX_PROBLEMS);
+        let message = format!("there are {more} more problems");
+        diagnostics.push(Diagnostic::error(Code::TooMany, message).help("mend these first"));
     }
 }
 
@@ -85,7 +99,7 @@ fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
         }
     }
     if problems.is_empty() && files.is_empty() {
-        let message = format!("there are no migrations in `{}`", dir.display());
+        let message = format!("there are no migrations in `{}`", shown_path(dir));
         problems
             .push(Diagnostic::error(Code::UnreadableFile, message).help(
                 "migrations are files ending in `.sql`; `--dir DIR` names another directory",
@@ -101,7 +115,7 @@ fn directory_problem(dir: &Path) -> Diagnostics {
         Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
         Err(error) => format!("cannot be read: {}", reason(&error)),
     };
-    let message = format!("the migrations directory `{}` {what}", dir.display());
+    let message = format!("the migrations directory `{}` {what}", shown_path(dir));
     vec![Diagnostic::error(Code::UnreadableFile, message).help("`--dir DIR` names another one")]
 }
 
@@ -115,11 +129,11 @@ fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
     let path = error.path().filter(|path| *path != dir)?;
     let message = match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => {
-            format!("`{}` is a link back to `{}`", path.display(), ancestor.display())
+            format!("`{}` is a link back to `{}`", shown_path(path), shown_path(ancestor))
         }
         (None, Some(io)) if io.kind() == io::ErrorKind::NotFound => return None,
-        (None, Some(io)) => format!("cannot look into `{}`: {}", path.display(), reason(io)),
-        (None, None) => format!("cannot look into `{}`", path.display()),
+        (None, Some(io)) => format!("cannot look into `{}`: {}", shown_path(path), reason(io)),
+        (None, None) => format!("cannot look into `{}`", shown_path(path)),
     };
     let help = match error.loop_ancestor() {
         Some(_) => "remove the link",

@@ -134,12 +134,13 @@ fn validate_can_be_limited_to_files() {
     // A message that stands for many files is about each.
     let ran = validate("fixtures/bad/no_headers", &["fixtures/bad/no_headers/0004_likes.sql"]);
     assert_eq!(ran.code, 1, "{}", ran.stdout);
-    // A deleted file is what a pre-commit hook names.
-    let ran = validate(bad, &["fixtures/bad/unknown_dependency/0009_deleted.sql"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let ran = validate(bad, &["Cargo.toml"]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("`Cargo.toml` is no file of the migrations"), "{}", ran.stderr);
+    // A mistyped path must not pass for a good file.
+    for path in ["Cargo.toml", "fixtures/bad/unknown_dependency/0009_typo.sql", "0002_orders.sql"] {
+        let ran = validate(bad, &[path]);
+        assert_eq!(ran.code, 2);
+        let said = format!("`{path}` is no file of the migrations");
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -187,6 +188,33 @@ fn a_flag_goes_over_the_environment_and_that_over_dot_env() {
     assert_eq!(workers(None, &[]), "3");
     assert_eq!(workers(Some("5"), &[]), "5");
     assert_eq!(workers(Some("5"), &["--jobs", "7"]), "7");
+}
+
+#[test]
+fn a_flag_without_a_value_may_stand_in_the_environment() {
+    for (value, code) in [("true", 0), ("1", 0), ("yes", 0), ("false", 3), ("maybe", 2)] {
+        let mut plan = command();
+        plan.env("DATABASE_URL", NOWHERE).env("MIGRAPH_OFFLINE", value);
+        let ran = run(plan.args(with(&PLAIN, &["plan"])));
+        assert_eq!(ran.code, code, "{value}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = command().args(with(&PLAIN, &["plan", "--offline"])).stdout(full).status();
+    assert_eq!(status.unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_hostile_path_does_not_reach_the_terminal() {
+    let dir = temporary_dir();
+    let hostile = dir.path().join("\u{1b}]0;pwn\u{7}\n");
+    fs::create_dir(&hostile).unwrap();
+    fs::write(hostile.join("q.sql"), "SELEKT").unwrap();
+    let ran = migraph(&["--dir", text(&dir), "--color", "always", "validate"]);
+    assert!(ran.stderr.contains(r"\u{1b}]0;pwn\u{7}\n/q.sql"), "{}", ran.stderr);
 }
 
 #[test]
@@ -439,19 +467,25 @@ fn no_output_holds_a_password() {
 fn a_bad_line_of_dot_env_is_not_quoted() {
     let dir = temporary_dir();
     migration(dir.path(), "0001_a", "-- @dependencies: []");
+    // What is not for us is nobody's mistake.
     let bad = [
-        "PGPASSWORD s3cr3t",
-        "PGPASSWORD='s3cr3t",
-        "PGPASSWORD=\"s3cr3t",
-        "s3cr3t",
-        "=s3cr3t",
-        "MIGRAPH_JOBS=4 s3cr3t",
+        ("PGPASSWORD s3cr3t", 2),
+        ("PGPASSWORD='s3cr3t", 2),
+        ("export DATABASE_URL=\"s3cr3t", 2),
+        ("MIGRAPH_JOBS=4 s3cr3t", 2),
+        ("s3cr3t", 0),
+        ("=s3cr3t", 0),
+        ("A-B={\"s3cr3t\": 1}", 0),
     ];
-    for line in bad {
-        fs::write(dir.path().join(".env"), format!("{line}\n")).unwrap();
+    for (line, code) in bad {
+        fs::write(dir.path().join(".env"), format!("{line}\nMIGRAPH_JOBS=7\n")).unwrap();
         let ran = run(command().current_dir(dir.path()).args(["--dir", ".", "plan"]));
-        assert_eq!(ran.code, 2, "{line}: {}", ran.stdout);
-        assert!(ran.stderr.contains(".env") && ran.stderr.contains("NAME=value"), "{}", ran.stderr);
+        assert_eq!(ran.code, code, "{line}: {}", ran.stdout);
+        if code == 0 {
+            assert!(ran.stdout.contains("7 workers"), "{line}: {}", ran.stdout);
+        } else {
+            assert!(ran.stderr.contains("NAME=value"), "{line}: {}", ran.stderr);
+        }
         assert_silent(&ran, line);
         let from_elsewhere = migraph(&["--dir", text(&dir), "plan"]);
         assert_silent(&from_elsewhere, line);

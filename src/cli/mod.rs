@@ -12,6 +12,7 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -24,6 +25,16 @@ use error::CliError;
 
 /// Runs the program with `args` (the program's name first).
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    match run_command(args) {
+        Exit::Done if output::failed() => {
+            output::log("error: the result could not be written to stdout");
+            Exit::Failed
+        }
+        exit => exit,
+    }
+}
+
+fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
     let json = asks_for_json(&args);
     let environment = match Environment::of_process().or_dot_env(Path::new(".")) {
@@ -82,8 +93,12 @@ fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Args, clap::E
                 .filter(|name| name != "MIGRAPH_DATABASE_URL")
                 .and_then(|name| environment.get(&name).map(str::to_owned));
             match value {
-                Some(value) => arg.default_value(value).hide_default_value(true),
                 None => arg,
+                Some(value) if arg.get_action().takes_values() => {
+                    arg.default_value(value).hide_default_value(true)
+                }
+                // A flag without a value: in the environment it is `true`, `1`, `yes` …
+                Some(value) => arg.value_parser(BoolishValueParser::new()).default_value(value),
             }
         })
     };

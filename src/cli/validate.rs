@@ -30,19 +30,28 @@ pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError
 
 /// The real paths of the files that were named; nothing when none was.
 fn wanted(global: &Global, files: &[PathBuf]) -> Result<BTreeSet<PathBuf>, CliError> {
-    let dir = global.dir.canonicalize().unwrap_or_else(|_| global.dir.clone());
+    let dir = real_path(&global.dir).unwrap_or_else(|| global.dir.clone());
     let real = |file: &PathBuf| {
-        // A deleted file is the usual case of a pre-commit hook: not an error.
-        let path = file.canonicalize().unwrap_or_else(|_| file.clone());
-        let inside = path.starts_with(&dir) || !path.exists();
-        if inside { Ok(path) } else { Err(CliError::NoSuchFile(file.clone())) }
+        let found = real_path(file).filter(|path| path.starts_with(&dir));
+        found.ok_or_else(|| CliError::NoSuchFile(file.clone()))
     };
     files.iter().map(real).collect()
 }
 
+/// The path without links; of a link that leads nowhere its own path. `None` when
+/// there is nothing of that name: a mistyped path must not pass for a good file.
+fn real_path(path: &Path) -> Option<PathBuf> {
+    let itself = || {
+        path.symlink_metadata().ok()?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Some(parent.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(itself)
+}
+
 /// What has a place in one of `files`, or in no file at all.
 fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
-    let is_wanted = |path: &Path| path.canonicalize().is_ok_and(|path| files.contains(&path));
+    let is_wanted = |path: &Path| real_path(path).is_some_and(|path| files.contains(&path));
     let touches = |one: &Diagnostic| {
         let mut places = one.place.iter().chain(&one.related).peekable();
         // One message stands for all files without a header.

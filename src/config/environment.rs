@@ -32,19 +32,28 @@ impl Environment {
         if !path.is_file() {
             return Ok(self);
         }
-        // A parse error quotes its line, which may hold a password.
-        let unreadable = |error: dotenvy::Error| {
-            let reason = match &error {
-                dotenvy::Error::Io(error) => error.to_string(),
-                _ => "a line in it is not `NAME=value`".to_owned(),
-            };
-            ConfigError::EnvFile { path: path.clone(), reason }
-        };
-        for line in dotenvy::from_path_iter(&path).map_err(unreadable)? {
-            let (name, value) = line.map_err(unreadable)?;
-            let entry = self.0.entry(name).or_default();
-            if entry.is_empty() {
-                *entry = value;
+        let unreadable = |reason: String| ConfigError::EnvFile { path: path.clone(), reason };
+        let text = std::fs::read_to_string(&path).map_err(|it| unreadable(it.to_string()))?;
+        for line in dotenvy::from_read_iter(text.as_bytes()) {
+            match line {
+                Ok((name, value)) => {
+                    let entry = self.0.entry(name).or_default();
+                    if entry.is_empty() {
+                        *entry = value;
+                    }
+                }
+                // Most lines of a project's file are not meant for us, and their
+                // dialect is not ours to judge. Never quote one: it may be a secret.
+                Err(dotenvy::Error::LineParse(part, _)) => {
+                    // Of a bad value it gives the value, of an open quote all the rest.
+                    let first = part.lines().next().unwrap_or_default();
+                    let line = text.lines().find(|line| line.contains(first));
+                    if let Some(name) = part.lines().chain(line).find_map(our_name) {
+                        let reason = format!("at {name} it is not `NAME=value`");
+                        return Err(unreadable(reason));
+                    }
+                }
+                Err(error) => return Err(unreadable(error.to_string())),
             }
         }
         Ok(self)
@@ -66,6 +75,15 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// The variable that a line sets, when it is one that we read.
+fn our_name(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let name = line.split(['=', ' ']).next()?.trim();
+    let ours = name.starts_with("MIGRAPH_") || name.starts_with("PG") || name == "DATABASE_URL";
+    ours.then_some(name)
 }
 
 /// Names only: values may be secret.

@@ -43,6 +43,7 @@ pub enum Code {
     UnsupportedCopy,
     PsqlCommand,
     Configuration,
+    TooMany,
 }
 
 impl Code {
@@ -74,6 +75,7 @@ impl Code {
             Self::UnsupportedCopy => "unsupported-copy",
             Self::PsqlCommand => "psql-command",
             Self::Configuration => "configuration",
+            Self::TooMany => "too-many",
         }
     }
 }

@@ -18,4 +18,4 @@ pub use header::{Dependency, Header, Impact, TransactionMode};
 pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;
 pub use script::{Execution, Script, Statement, StatementKind, TransactionControl};
-pub use source::{Location, Source, Span};
+pub use source::{Location, Source, Span, shown_path};

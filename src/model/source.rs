@@ -73,6 +73,12 @@ impl Source {
         &self.path
     }
 
+    /// The path for people: control characters, which a hostile name may hold, are
+    /// written as escapes.
+    pub fn shown_path(&self) -> String {
+        shown_path(&self.path)
+    }
+
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
@@ -116,6 +122,18 @@ impl Source {
             .chain(std::iter::once(rest.len()))
             .nth(n)
             .map(|at| start + at)
+    }
+}
+
+/// A path for people and terminals: control characters are written as escapes.
+pub fn shown_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let escaped =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    if text.contains(char::is_control) {
+        text.chars().map(escaped).collect()
+    } else {
+        text.into_owned()
     }
 }
 

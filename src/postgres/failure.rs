@@ -123,10 +123,15 @@ pub(super) fn guard(error: &Error) -> Option<Failure> {
             Failure::new(FailureKind::NotStarted, text).hint("let the other run do the work"),
         );
     }
+    if message.contains("migraph:unrecorded") {
+        let text = "the ledger did not keep the migration's row, so all of it is rolled back";
+        let hint = "a trigger or a rule on the ledger's tables swallows rows: remove it";
+        return Some(Failure::new(FailureKind::RolledBack, text).hint(hint));
+    }
     if message.contains("migraph:ended") {
-        let text = "the script ended the transaction that migraph had begun for it; what it did before that is committed, the rest is rolled back, and the migration is not recorded";
+        let text = "the script is not in the transaction that migraph began for it: what it committed itself is committed, everything else is rolled back, and the migration is not recorded";
         return Some(Failure::new(FailureKind::Unknown, text).hint(
-            "something in it commits or resets the session, perhaps a procedure: look at the database, undo what was committed, and split the file",
+            "something in it commits, perhaps a procedure, or changes the setting `migraph.tx`: look at the database, undo what was committed, and split the file",
         ));
     }
     None

@@ -105,7 +105,8 @@ impl RunContext {
         )
     }
 
-    /// The statement that records `job` as applied, in both tables. `id`,
+    /// The statement that records `job` as applied, in both tables, and fails when
+    /// the row does not get there: a trigger could swallow it. `id`,
     /// `elapsed` (milliseconds) and `started` are SQL expressions.
     pub(super) fn record(&self, job: Job<'_>, id: &str, elapsed: &str, started: &str) -> String {
         let migration = job.migration;
@@ -120,10 +121,12 @@ impl RunContext {
         let null = || "NULL".to_owned();
         format!(
             "WITH attempt AS (INSERT INTO {attempts} (batch_id,migration_id,started_at,outcome,backend_pid,host) \
-             VALUES ({batch},{plain_id},{started},'applied',pg_catalog.pg_backend_pid(),{host})) \
-             INSERT INTO {migrations} (id,name,checksum,checksum_algorithm,down_script,down_checksum,dependencies,applied_at,execution_time_ms,batch_id,layer,tool_version) \
+             VALUES ({batch},{plain_id},{started},'applied',pg_catalog.pg_backend_pid(),{host})), \
+             done AS (INSERT INTO {migrations} (id,name,checksum,checksum_algorithm,down_script,down_checksum,dependencies,applied_at,execution_time_ms,batch_id,layer,tool_version) \
              VALUES ({id},{name},{checksum},'{CHECKSUM_ALGORITHM}',{down_script},{down_checksum},ARRAY[{dependencies}]::pg_catalog.text[],pg_catalog.clock_timestamp(),{elapsed},{batch},{layer},'{version}') \
-             RETURNING (EXTRACT(epoch FROM applied_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS {RECEIPT_COLUMN}, execution_time_ms",
+             RETURNING (EXTRACT(epoch FROM applied_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS at, execution_time_ms AS ms) \
+             SELECT CASE WHEN EXISTS (SELECT FROM done) THEN (SELECT at FROM done) \
+             ELSE ('migraph:unrecorded '||pg_catalog.pg_backend_pid())::pg_catalog.int8 END AS {RECEIPT_COLUMN}, (SELECT ms FROM done) AS ms",
             attempts = self.ledger.table("__migration_attempts__"),
             migrations = self.ledger.table("__migrations__"),
             host = escape_literal(&self.host),

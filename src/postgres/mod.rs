@@ -22,5 +22,5 @@ pub use error::ConnectError;
 pub use ledger::{Ledger, LedgerError, LedgerState};
 pub use lock::{Holder, LockError, RunLock, Waiting, WaitingFor};
 pub use message::Timeouts;
-pub use tuning::{RefusedSetting, Tuning, flush};
 pub use target::{Target, server_version};
+pub use tuning::{RefusedSetting, Tuning, flush};

@@ -17,13 +17,8 @@ const POLL: Duration = Duration::from_millis(200);
 /// Only an SQLSTATE that came before the end of COMMIT proves a rollback. After
 /// anything else the transaction may be committed, or the backend may still be
 /// working.
-pub(super) async fn resolve(
-    run: &Run<'_>,
-    pid: i32,
-    job: Job<'_>,
-    error: Option<&Error>,
-) -> Outcome {
-    let lost = error.map_or_else(|| "no answer".to_owned(), reason);
+pub(super) async fn resolve(run: &Run<'_>, pid: i32, job: Job<'_>, error: &Error) -> Outcome {
+    let lost = reason(error);
     let deadline = Instant::now() + PATIENCE;
     loop {
         match look(run, pid, job).await {

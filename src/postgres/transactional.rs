@@ -9,7 +9,7 @@ use super::failure;
 use super::message::RECEIPT_COLUMN;
 use super::resolve::resolve;
 use super::session::Session;
-use crate::engine::{Job, Outcome, Receipt};
+use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
 
 /// Applies `job`, or nothing of it.
 pub(super) async fn apply(run: &Run<'_>, session: &mut Session, job: Job<'_>) -> Outcome {
@@ -31,7 +31,12 @@ pub(super) async fn apply(run: &Run<'_>, session: &mut Session, job: Job<'_>) ->
         (None, Some(error)) if error.as_db_error().is_some() => {
             Err(failure::of_message(&message, job, &error, tally.completed))
         }
-        (None, error) => resolve(run, session.pid(), job, error.as_ref()).await,
+        (None, Some(error)) => resolve(run, session.pid(), job, &error).await,
+        // The record fails rather than give no receipt.
+        (None, None) => Err(Box::new(Failure::new(
+            FailureKind::Unknown,
+            "the server gave no receipt: `migraph status` tells whether it is applied",
+        ))),
     }
 }
 

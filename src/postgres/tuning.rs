@@ -45,9 +45,8 @@ impl Tuning {
     /// (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-OPTIONS>).
     pub(super) fn options(&self) -> String {
         let escaped = |text: &str| text.replace('\\', "\\\\").replace(' ', "\\ ");
-        let option = |(name, value): &(String, String)| {
-            format!("-c {}={}", escaped(name), escaped(value))
-        };
+        let option =
+            |(name, value): &(String, String)| format!("-c {}={}", escaped(name), escaped(value));
         self.0.iter().map(option).collect::<Vec<_>>().join(" ")
     }
 
@@ -69,8 +68,12 @@ async fn refusal(client: &Client, name: &str, value: &str) -> Result<Option<Stri
     let sql = "SELECT context FROM pg_catalog.pg_settings WHERE name = pg_catalog.lower($1)";
     let context: Option<String> = client.query_opt(sql, &[&name]).await?.map(|row| row.get(0));
     let reason = match context.as_deref() {
-        Some("sighup") => "it belongs to the whole server, and changing it takes ALTER SYSTEM and a reload, which migraph never does",
-        Some("postmaster" | "internal") => "it belongs to the whole server, and is fixed while that runs",
+        Some("sighup") => {
+            "it belongs to the whole server, and changing it takes ALTER SYSTEM and a reload, which migraph never does"
+        }
+        Some("postmaster" | "internal") => {
+            "it belongs to the whole server, and is fixed while that runs"
+        }
         None if !name.contains('.') => "there is no such setting",
         _ => {
             // Local to this statement's transaction: it only tells whether it would be taken.
@@ -102,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_users_settings_go_before_ours_and_are_escaped() {
-        let own = [("JIT".to_owned(), "on".to_owned()), ("search_path".to_owned(), "a, b\\c".to_owned())];
+        let own =
+            [("JIT".to_owned(), "on".to_owned()), ("search_path".to_owned(), "a, b\\c".to_owned())];
         let options = Tuning::fast(&own).options();
         assert_eq!(
             options,

@@ -97,7 +97,7 @@ fn by_source<'a>(places: &[&'a Place]) -> Vec<Vec<(bool, &'a Place)>> {
 fn elements(places: Vec<(bool, &Place)>) -> Vec<Element<'_>> {
     let Some((_, first)) = places.first() else { return vec![] };
     let source: &Source = &first.source;
-    let path = source.path().display().to_string();
+    let path = source.shown_path();
     let spans: Vec<Span> = places.iter().filter_map(|(_, place)| place.span).collect();
     let (Some(start), Some(end)) =
         (spans.iter().map(|span| span.start).min(), spans.iter().map(|span| span.end).max())
@@ -141,7 +141,7 @@ fn in_part(primary: bool, place: &Place) -> Vec<Element<'_>> {
     let snippet = Snippet::source(&text[from..to])
         .line_start(at.line)
         .annotation(kind.span(offset - from..end - from).label(place.label.as_str()));
-    let origin = Origin::path(source.path().display().to_string());
+    let origin = Origin::path(source.shown_path());
     vec![origin.line(at.line).char_column(at.column).into(), snippet.into()]
 }
 

@@ -145,6 +145,7 @@ fn ids(graph: &MigrationGraph, nodes: &[Node]) -> Vec<String> {
 #[derive(Serialize)]
 pub(crate) struct PlanBody {
     online: bool,
+    agrees: bool,
     applied: usize,
     pending: usize,
     layers: Vec<Vec<PlanStep>>,
@@ -182,6 +183,7 @@ impl PlanBody {
         };
         Self {
             online: planned.online,
+            agrees: planned.comparison.agrees(),
             applied: planned.comparison.applied.len(),
             pending: plan.len(),
             layers: plan.layers().iter().map(layer).collect(),

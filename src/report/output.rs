@@ -1,16 +1,27 @@
 //! Writing to stdout and stderr without ever panicking.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Decides for both streams; `Auto` looks at the terminal and NO_COLOR.
 pub(crate) fn set_colour(choice: anstream::ColorChoice) {
     choice.write_global();
 }
 
-/// Writes data to stdout. A reader that has closed it early (`| head`) is a
-/// quiet end, so every error is: there is nobody left to tell.
+/// Set when data could not be written, for [`failed`].
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Writes data to stdout. A reader that has closed it early (`| head`) is a quiet
+/// end; any other error (a full disk) makes [`failed`] true.
 pub(crate) fn data(text: &str) {
-    let _ = write_all(&mut anstream::stdout(), text);
+    if write_all(&mut anstream::stdout(), text).is_err() {
+        FAILED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// True when some data did not get to where it was to go.
+pub(crate) fn failed() -> bool {
+    FAILED.load(Ordering::Relaxed)
 }
 
 /// Writes a line about what happens to stderr.

@@ -12,8 +12,9 @@ use crate::plan::Basis;
 /// The plan in 80 columns.
 pub(crate) fn render(graph: &MigrationGraph, planned: &Planned) -> String {
     let plan = &planned.plan;
+    let drift = drift(planned);
     if plan.is_empty() {
-        return "Nothing to do: every migration is applied.\n".to_owned();
+        return format!("Nothing to do: every migration is applied.\n{drift}");
     }
     let critical: BTreeSet<Node> = plan.critical_path().iter().copied().collect();
     let mut out =
@@ -30,7 +31,21 @@ pub(crate) fn render(graph: &MigrationGraph, planned: &Planned) -> String {
         }
     }
     out.push_str(&footer(graph, planned));
+    out.push_str(&drift);
     out
+}
+
+/// What will keep `up` from running this plan.
+fn drift(planned: &Planned) -> String {
+    let comparison = &planned.comparison;
+    if comparison.agrees() {
+        return String::new();
+    }
+    let unknown = comparison.unknown.len() + comparison.unknown_unfinished.len();
+    format!(
+        "\n`up` will refuse: {} changed since, {unknown} in the database and in no file\n(`migraph status` names them)\n",
+        count(comparison.changed.len(), "applied migration"),
+    )
 }
 
 fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) -> String {

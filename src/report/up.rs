@@ -51,7 +51,9 @@ fn headline(report: &UpReport) -> String {
     };
     // The sum of the times as they ran, waits for locks and for a free core
     // included: a run with one worker would be at most that slow.
-    let serial: Duration = result.applied.values().map(Receipt::execution_time).sum();
+    // What an earlier run has spent on a script that was resumed does not count.
+    let here = |receipt: &Receipt| receipt.execution_time().min(result.wall);
+    let serial: Duration = result.applied.values().map(here).sum();
     let ratio = serial.as_secs_f64() / result.wall.as_secs_f64().max(1e-9);
     if applied > 1 && ratio >= 1.05 {
         format!("{done}, up to {ratio:.1} times faster than one after another")

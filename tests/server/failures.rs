@@ -110,6 +110,18 @@ fn always_lets_the_server_judge_what_our_parser_does_not_know() {
 }
 
 #[test]
+fn a_row_that_the_ledger_does_not_keep_rolls_all_back() {
+    let project = Project::new(&[("0001_a", "", "CREATE TABLE a ();")]);
+    project.run(&["up"]).exits(0);
+    project.database.sql("CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER eat BEFORE INSERT ON migraph.__migrations__ FOR EACH ROW EXECUTE FUNCTION eat()");
+    project.write("0002_b", "", "CREATE TABLE b ();");
+    project.run(&["up"]).exits(1).says(&["did not keep the migration's row", "remove it"]);
+    assert_eq!(project.database.sql("SELECT to_regclass('b') IS NULL"), "t");
+    project.database.sql("DROP TRIGGER eat ON migraph.__migrations__");
+    project.run(&["up"]).exits(0);
+}
+
+#[test]
 fn a_broken_file_keeps_everything_from_running() {
     let project =
         Project::new(&[("0001_a", "", "CREATE TABLE a ();"), ("0002_b", "", "CREATE TABEL b ();")]);
