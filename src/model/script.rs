@@ -24,7 +24,7 @@ pub enum TransactionControl {
 pub enum StatementKind {
     /// Runs in a transaction or outside.
     Plain,
-    /// `SET` or `RESET` of one setting: changes the session, not the database,
+    /// `SET`, `RESET` or `SELECT set_config(…)` of one setting: changes the session, not the database,
     /// and is repeated when an interrupted script is resumed.
     Session,
     /// Cannot run in a transaction block; says what it is, such as

@@ -21,6 +21,7 @@ pub(super) fn kind_of(statement: StatementTokens<'_>) -> StatementKind {
             transaction(&words)
         }
         "set" | "reset" | "discard" => session(&words),
+        "select" if sets_config(&words) => Session,
         "copy" => copy(statement),
         "create" => create(&words),
         "drop" => drop(&words),
@@ -106,6 +107,12 @@ fn session(words: &Words) -> StatementKind {
         ("set" | "reset", _) => Session,
         _ => Plain,
     }
+}
+
+/// `SELECT [pg_catalog.]set_config(…)`: pg_dump's way to say SET.
+fn sets_config(words: &Words) -> bool {
+    let schema = if words.get(1) == "pg_catalog" { 2 } else { 0 };
+    words.get(1 + schema) == "set_config" && words.get(2 + schema) == "("
 }
 
 /// The direction stands outside the parentheses of a query, at any distance.
@@ -361,6 +368,8 @@ mod tests {
             ("SET LOCAL TRANSACTION READ ONLY".to_owned(), Transaction(Other("SET TRANSACTION"))),
             ("SET search_path = x".to_owned(), Session),
             ("SET SESSION work_mem = 1".to_owned(), Session),
+            ("SELECT pg_catalog.set_config('search_path', '', false)".to_owned(), Session),
+            ("select set_config('a.b', 'c', false)".to_owned(), Session),
             ("RESET ALL".to_owned(), SessionReset("RESET ALL")),
             ("DISCARD ALL".to_owned(), SessionReset("DISCARD ALL")),
             ("COPY t FROM STDIN".to_owned(), Copy("COPY … FROM STDIN")),
