@@ -1,14 +1,18 @@
 //! PostgreSQL: sessions, the run lock, the ledger, and applying a migration.
 
+mod baseline;
 mod by_statement;
+mod capacity;
 mod engine;
 pub mod ephemeral;
 mod error;
 mod failure;
+mod holder;
 mod keys;
 mod ledger;
 mod lock;
 mod message;
+mod reach;
 mod record;
 mod resolve;
 mod session;
@@ -16,8 +20,11 @@ mod target;
 mod tls;
 mod transactional;
 
+pub use capacity::{Capacity, Limit, capacity};
 pub use engine::{Postgres, PostgresCanceller, PostgresWorker};
 pub use error::ConnectError;
+pub use holder::{Doing, Holder};
 pub use ledger::{Ledger, LedgerError, LedgerState};
-pub use lock::{Holder, LockError, RunLock, Waiting, WaitingFor};
-pub use target::{Target, server_version};
+pub use lock::{LockError, RunLock, Waiting, WaitingFor};
+pub use reach::{ReachError, Reached};
+pub use target::Target;
