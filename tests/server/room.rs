@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use migraph::postgres::ephemeral::{EphemeralServer, StopMode};
 
-use super::harness::{Database, Project, database_on, options, start};
+use super::harness::{Database, Project, connect, database_on, options, start};
 
 fn project() -> Project {
     Project::new(&[("0001_a", "", "CREATE TABLE a ();"), ("0002_b", "", "CREATE TABLE b ();")])
@@ -78,14 +78,17 @@ fn limited(database: &Database, limit: usize) -> String {
 #[test]
 fn a_role_without_a_free_session_is_waited_for() {
     let project = project();
-    let url = limited(&project.database, 2);
-    project.run(&["up"]).exits(0);
-    let taken = super::harness::block_on(async {
-        (super::harness::connect(&url).await, super::harness::connect(&url).await)
-    });
-    let refused = start(project.dir.path(), &url, &["status"], &[]).end();
-    refused.exits(3).says(&["too many connections"]);
-    drop(taken);
+    let url = limited(&project.database, 1);
+    // A connection lives as long as the runtime that it was opened on.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let taken = runtime.block_on(connect(&url));
+    let status = |args: &[&str]| start(project.dir.path(), &url, args, &[]);
+    let refused = status(&["status"]).end().exits(3);
+    refused.says(&["too many connections for role", "run with fewer `--jobs`"]);
+    let waiting = status(&["status", "--wait-server", "60"]);
+    std::thread::sleep(Duration::from_millis(700));
+    drop((taken, runtime));
+    waiting.end().exits(0).says(&["waiting for the server", "pending"]);
 }
 
 #[test]
