@@ -130,14 +130,14 @@ fn help(target: &Target, error: &Error) -> String {
             format!("create it first, for example with `createdb {database}`, or name another one")
         }
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
-            "run with fewer `--jobs`, or end other sessions".to_owned()
+            "run with fewer `--jobs`, or end other sessions; `--wait-server SECONDS` waits for room".to_owned()
         }
         Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => {
-            "the server is starting or stopping: try again in a moment".to_owned()
+            "the server is starting or stopping: `--wait-server SECONDS` waits for it".to_owned()
         }
         Some(_) => "the server refused the connection: check the settings".to_owned(),
         None if error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>) => {
-            "is the server running there? `--database-url`, DATABASE_URL, PGHOST and PGPORT say where; `--offline` plans without a database".to_owned()
+            "is the server running there? `--database-url`, DATABASE_URL, PGHOST and PGPORT say where; `--wait-server SECONDS` waits for one that is starting; `--offline` plans without a database".to_owned()
         }
         None => "check the connection settings; `PGSSLMODE=disable` connects without TLS".to_owned(),
     }

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod by_statement;
+mod cancel;
 mod capacity;
 mod engine;
 pub mod ephemeral;

@@ -11,9 +11,10 @@ use futures_util::stream::poll_fn;
 use futures_util::{StreamExt, pin_mut};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{CancelToken, Client, Config, Error};
 
 use super::baseline::{self, Setting};
+use super::cancel;
 use super::tls::{self, Tls};
 
 /// The setting that proves that our startup options have reached the session.
@@ -143,9 +144,13 @@ impl Target {
         self.config.get_user().unwrap_or_default()
     }
 
-    /// Asks the server to cancel what `token`'s session is doing.
-    pub(super) async fn cancel(&self, token: &tokio_postgres::CancelToken) -> Result<(), Error> {
-        token.cancel_query(self.tls.clone()).await
+    /// Asks the server to cancel what `token`'s session is doing. Whether it was
+    /// heard shows in what becomes of that.
+    pub(super) async fn cancel(&self, token: &CancelToken) {
+        match self.route {
+            Route::Direct => drop(token.cancel_query(self.tls.clone()).await),
+            Route::Pooled(_) => cancel::through_pooler(token, &self.config, &self.tls).await,
+        }
     }
 
     /// Opens a session; notices are dropped. The connection is driven by a task of

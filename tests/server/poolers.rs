@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::harness::{Database, PASSWORD, Project, data_dir, start};
@@ -39,8 +40,8 @@ impl Bouncer {
         fs::write(dir.join("users"), format!("\"postgres\" \"{PASSWORD}\"\n")).unwrap();
         let owner = fs::metadata(data_dir()).unwrap();
         let mut command = Command::new(binary());
-        command.arg("-q").arg(&file).stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(Stdio::null());
+        command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(dir.join("log")).unwrap());
         // It refuses to run as root, as PostgreSQL does.
         if nix::unistd::geteuid().is_root() {
             command.uid(owner.uid()).gid(owner.gid());
@@ -166,8 +167,15 @@ fn in_session_mode_runs_wait_for_each_other_and_signals_cancel() {
     let run = start(project.dir.path(), &bouncer.url, &["up"], &[]);
     let slow = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_sleep(600)%'";
     project.database.until(slow, "1");
-    run.signal(nix::sys::signal::Signal::SIGTERM);
+    run.signal(Signal::SIGTERM);
     run.end().exits(143).says(&["cancelled 0003_slow"]);
+    // A killed run leaves nothing working either, and no lock.
+    let run = start(project.dir.path(), &bouncer.url, &["up"], &[]);
+    project.database.until(slow, "1");
+    run.signal(Signal::SIGKILL);
+    assert_eq!(run.end().code, None);
+    project.write("0003_slow", "", "SELECT 1;");
+    start(project.dir.path(), &bouncer.url, &["up"], &[]).end().exits(0);
     project.database.until(slow, "0");
 }
 
