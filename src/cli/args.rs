@@ -45,6 +45,9 @@ pub(super) struct Global {
     /// Use no database, even when one is set
     #[arg(long, global = true)]
     pub(super) offline: bool,
+    /// How many seconds to wait for a server that is starting or has no room
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "0")]
+    pub(super) wait_server: u32,
     /// The schema that holds migraph's own tables
     #[arg(long, global = true, value_name = "NAME", default_value = "migraph")]
     pub(super) ledger_schema: String,
@@ -83,9 +86,9 @@ pub(super) struct PlanArgs {
     /// Measured times: a report of `up --format json`
     #[arg(long, value_name = "FILE")]
     pub(super) timings: Option<PathBuf>,
-    /// How many workers to estimate for
-    #[arg(long, short, value_name = "N", default_value = "4", value_parser = jobs())]
-    pub(super) jobs: u16,
+    /// How many workers to estimate for [default: 4, or what the server can spare]
+    #[arg(long, short, value_name = "N", value_parser = jobs())]
+    pub(super) jobs: Option<u16>,
     /// The same as `--format dot`
     #[arg(long, conflicts_with = "format")]
     pub(super) dot: bool,
@@ -114,8 +117,9 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub(super) target: Vec<String>,
     /// At most so many migrations at once, each on a connection of its own
-    #[arg(long, short, value_name = "N", default_value = "4", value_parser = jobs())]
-    pub(super) jobs: u16,
+    /// [default: 4, or what the server can spare]
+    #[arg(long, short, value_name = "N", value_parser = jobs())]
+    pub(super) jobs: Option<u16>,
     /// Finish each layer before the next, or start each migration when it is ready
     #[arg(long, default_value = "layers")]
     pub(super) schedule: ScheduleArg,

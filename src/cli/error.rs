@@ -12,7 +12,7 @@ use crate::postgres::ephemeral::EphemeralError;
 use crate::postgres::{Ledger, LockError};
 use crate::report::diagnostics::{self, Message};
 use crate::report::document::{Document, Empty, Problem};
-use crate::report::{output, progress};
+use crate::report::{output, waiting};
 
 /// Why a command did not do what it was asked to.
 pub(super) enum CliError {
@@ -143,7 +143,7 @@ impl CliError {
             Self::Lock(LockError::TimedOut { waited, waiting }) => one(
                 "locked",
                 format!("another run is in the way, and did not end within {} s", waited.as_secs()),
-                format!("{}\n`--wait-lock SECONDS` waits longer", progress::waiting_line(waiting)),
+                format!("{}\n`--wait-lock SECONDS` waits longer", waiting::for_lock(waiting)),
             ),
             Self::Lock(error @ LockError::Lost(_)) => {
                 one("connection-lost", error.to_string(), String::new())

@@ -20,12 +20,14 @@ pub(super) fn run(
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: setup::timings(args.timings.as_deref())?,
-        jobs: usize::from(args.jobs),
+        jobs: args.jobs.map(usize::from),
     };
     let target = setup::database(global, environment)?;
     let ledger = setup::ledger(global);
     let database = target.as_ref().map(|target| (target, &ledger));
-    let planned = setup::runtime()?.block_on(ops::plan(graph, database, options));
+    let mut on_wait = setup::waits_aloud(global);
+    let planning = ops::plan(graph, database, options, &mut on_wait);
+    let planned = setup::runtime()?.block_on(planning);
     let planned = planned.map_err(CliError::Server)?;
     let format = if args.dot { PlanFormat::Dot } else { args.format };
     if format != PlanFormat::Json {
@@ -36,6 +38,7 @@ pub(super) fn run(
         PlanFormat::Dot => dot::render(graph, &planned),
         PlanFormat::Json => Document::new("plan", true, PlanBody::of(graph, &planned))
             .warnings(&loaded.warnings)
+            .shortage(planned.shortage)
             .render(),
     });
     Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! What several verbs need first: files, database, runtime.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -10,8 +11,9 @@ use crate::config::{self, Environment};
 use crate::load::{LoadOptions, Loaded, load};
 use crate::parse::Depth;
 use crate::plan::Timings;
-use crate::postgres::{Ledger, Target};
+use crate::postgres::{ConnectError, Ledger, Target};
 use crate::report::progress::Verbosity;
+use crate::report::{output, waiting};
 
 /// Loads the migrations directory.
 pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
@@ -29,7 +31,19 @@ pub(super) fn database(
     }
     let environment = environment.clone().or_dot_env(&global.dir).map_err(CliError::Config)?;
     let settings = config::database(global.database_url.as_deref(), &environment);
-    Ok(settings.map_err(CliError::Config)?.map(Target::new))
+    let patience = Duration::from_secs(u64::from(global.wait_server));
+    let target = |settings| Target::new(&settings).wait(patience);
+    Ok(settings.map_err(CliError::Config)?.map(target))
+}
+
+/// Says, without `--quiet`, why the server is waited for.
+pub(super) fn waits_aloud(global: &Global) -> impl FnMut(&ConnectError) {
+    let aloud = verbosity(global) > Verbosity::Quiet;
+    move |error| {
+        if aloud {
+            output::log(&waiting::for_server(error));
+        }
+    }
 }
 
 /// Where the ledger is.

@@ -20,7 +20,8 @@ pub(super) fn run(
     let target = setup::database(global, environment)?;
     let target = target.ok_or(CliError::NoDatabase { verb: "status" })?;
     let ledger = setup::ledger(global);
-    let found = setup::runtime()?.block_on(ops::status(graph, &target, &ledger));
+    let mut on_wait = setup::waits_aloud(global);
+    let found = setup::runtime()?.block_on(ops::status(graph, &target, &ledger, &mut on_wait));
     let found = found.map_err(CliError::Server)?;
     let agrees = found.comparison.agrees();
     match args.format {

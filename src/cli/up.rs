@@ -30,7 +30,7 @@ pub(super) fn run(
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: Timings::default(),
-        jobs: usize::from(args.jobs),
+        jobs: args.jobs.map(usize::from),
     };
     if args.format == Format::Text {
         warnings(&loaded.warnings);
@@ -40,7 +40,7 @@ pub(super) fn run(
         true => {
             let server =
                 EphemeralServer::start(&environment.ephemeral()).map_err(CliError::Ephemeral)?;
-            Some(Target::new(ephemeral.insert(server).settings()))
+            Some(Target::new(&ephemeral.insert(server).settings()))
         }
         false => setup::database(global, environment)?,
     };
@@ -63,13 +63,16 @@ struct Command<'a> {
 
 impl Command<'_> {
     fn dry_run(&self, options: PlanOptions) -> Result<Exit, CliError> {
-        let planning = ops::dry_run(&self.loaded.graph, &self.target, &self.ledger, options);
+        let mut on_wait = setup::waits_aloud(self.global);
+        let graph = &self.loaded.graph;
+        let planning = ops::dry_run(graph, &self.target, &self.ledger, options, &mut on_wait);
         let planned = setup::runtime()?.block_on(planning);
         let planned = planned.map_err(|error| self.error(error, Exit::Failed))?;
         output::data(&match self.args.format {
             Format::Text => plan::render(&self.loaded.graph, &planned),
             Format::Json => Document::new("up", true, PlanBody::of(&self.loaded.graph, &planned))
                 .warnings(&self.loaded.warnings)
+                .shortage(planned.shortage)
                 .render(),
         });
         Ok(Exit::Done)
@@ -133,12 +136,13 @@ impl Command<'_> {
     }
 
     fn print(&self, report: &UpReport, exit: Exit) {
-        let settings = (self.args.schedule.into(), usize::from(self.args.jobs));
         match self.args.format {
             Format::Json => {
-                let body = UpBody::of(&self.loaded.graph, report, settings);
-                let document = Document::new("up", exit == Exit::Done, body);
-                output::data(&document.warnings(&self.loaded.warnings).render());
+                let body = UpBody::of(&self.loaded.graph, report, self.args.schedule.into());
+                let document = Document::new("up", exit == Exit::Done, body)
+                    .warnings(&self.loaded.warnings)
+                    .shortage(report.planned.shortage);
+                output::data(&document.render());
             }
             Format::Text if setup::verbosity(self.global) > Verbosity::Quiet => {
                 output::data(&up::render(&self.loaded.graph, report));

@@ -1,12 +1,14 @@
 //! One function for each verb: returns data, takes an event sink, never prints.
 
+mod jobs;
 mod plan;
 mod server;
 mod status;
 mod up;
 
+pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};
-pub use server::ServerError;
+pub use server::{OnWait, ServerError};
 pub use status::{Status, status};
 pub use up::{Interrupted, UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
 

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use super::server::{ServerError, connect};
+use tokio_postgres::Client;
+
+use super::jobs::{Jobs, Shortage};
+use super::server::{OnWait, ServerError, connect};
 use crate::graph::MigrationGraph;
 use crate::plan::{Applied, Comparison, Estimator, Plan, Schedule, Timings, compare, simulate};
-use crate::postgres::{Ledger, LedgerState, Target};
+use crate::postgres::{Ledger, LedgerState, Target, capacity};
 
 /// What to plan.
 #[derive(Clone, Debug)]
@@ -14,8 +17,8 @@ pub struct PlanOptions {
     pub wanted: Vec<bool>,
     /// Measured times from a file.
     pub timings: Timings,
-    /// How many workers to estimate for, besides one.
-    pub jobs: usize,
+    /// How many workers; without it, what the server can spare.
+    pub jobs: Option<usize>,
 }
 
 /// A plan and what it would cost.
@@ -27,8 +30,10 @@ pub struct Planned {
     pub comparison: Comparison,
     /// Whether a database was asked.
     pub online: bool,
-    /// How many workers the estimates are for.
+    /// How many workers the estimates are for, besides one.
     pub jobs: usize,
+    /// Why these are not as many as was to be expected.
+    pub shortage: Option<Shortage>,
     /// One worker: the sum of all estimates.
     pub serial: Duration,
     /// `jobs` workers, layer by layer.
@@ -42,22 +47,34 @@ pub async fn plan(
     graph: &MigrationGraph,
     database: Option<(&Target, &Ledger)>,
     options: PlanOptions,
+    on_wait: OnWait<'_>,
 ) -> Result<Planned, ServerError> {
-    let state = match database {
-        Some((target, ledger)) => {
-            let (client, _) = connect(target).await?;
-            ledger.read(&client).await?
-        }
-        None => LedgerState::default(),
+    let Some((target, ledger)) = database else {
+        let jobs = Jobs::new(options.jobs, None);
+        return Ok(planned(graph, LedgerState::default(), options, (jobs, false)));
     };
-    Ok(planned(graph, state, options, database.is_some()))
+    let client = connect(target, on_wait).await?.client;
+    online(graph, ledger, &client, options).await
 }
 
-pub(super) fn planned(
+/// Plans what is pending in the database of `client`.
+pub(super) async fn online(
+    graph: &MigrationGraph,
+    ledger: &Ledger,
+    client: &Client,
+    options: PlanOptions,
+) -> Result<Planned, ServerError> {
+    let state = ledger.read(client).await?;
+    // Who may not know how much room there is gets the usual number of workers.
+    let jobs = Jobs::new(options.jobs, capacity(client).await.ok());
+    Ok(planned(graph, state, options, (jobs, true)))
+}
+
+fn planned(
     graph: &MigrationGraph,
     state: LedgerState,
     options: PlanOptions,
-    online: bool,
+    (jobs, online): (Jobs, bool),
 ) -> Planned {
     let timings = options.timings.or(&recorded(&state.applied));
     let estimator = Estimator::new(timings, graph.nodes().map(|node| graph.migration(node)));
@@ -66,9 +83,10 @@ pub(super) fn planned(
     let time = |schedule, jobs| simulate(&plan, schedule, jobs);
     Planned {
         serial: time(Schedule::Ready, 1),
-        layers: time(Schedule::Layers, options.jobs),
-        ready: time(Schedule::Ready, options.jobs),
-        jobs: options.jobs,
+        layers: time(Schedule::Layers, jobs.count),
+        ready: time(Schedule::Ready, jobs.count),
+        jobs: jobs.count,
+        shortage: jobs.shortage,
         online,
         comparison,
         plan,

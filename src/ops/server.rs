@@ -1,8 +1,6 @@
 //! Reaching a server that we can work with.
 
-use tokio_postgres::Client;
-
-use crate::postgres::{ConnectError, LedgerError, Target, server_version};
+use crate::postgres::{ConnectError, LedgerError, ReachError, Reached, Target};
 
 /// The oldest server there are tests for.
 const OLDEST: u32 = 130_000;
@@ -10,9 +8,9 @@ const OLDEST: u32 = 130_000;
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// No session.
+    /// No session that we can work with.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Reach(#[from] ReachError),
     /// Too old.
     #[error("{target} runs PostgreSQL {version}, and migraph needs 13 or later")]
     TooOld {
@@ -26,11 +24,17 @@ pub enum ServerError {
     Ledger(#[from] LedgerError),
 }
 
+impl From<ConnectError> for ServerError {
+    fn from(error: ConnectError) -> Self {
+        Self::Reach(error.into())
+    }
+}
+
 impl ServerError {
     /// A short name for it.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Connect(_) => "cannot-connect",
+            Self::Reach(error) => error.code(),
             Self::TooOld { .. } => "server-too-old",
             Self::Ledger(_) => "ledger",
         }
@@ -39,20 +43,23 @@ impl ServerError {
     /// What to do next.
     pub fn help(&self) -> String {
         match self {
-            Self::Connect(error) => error.help.clone(),
+            Self::Reach(error) => error.help(),
             Self::TooOld { .. } => "upgrade the server".to_owned(),
             Self::Ledger(error) => error.help(),
         }
     }
 }
 
-/// A session on a server that is new enough, with its `server_version_num`.
-pub(super) async fn connect(target: &Target) -> Result<(Client, u32), ServerError> {
-    let client = target.connect().await?;
-    let version = server_version(&client, target).await?;
+/// Whoever wants to know why the server is waited for. Called every few seconds.
+pub type OnWait<'a> = &'a mut dyn FnMut(&ConnectError);
+
+/// A session on a server that is new enough.
+pub(super) async fn connect(target: &Target, on_wait: OnWait<'_>) -> Result<Reached, ServerError> {
+    let reached = target.reach(on_wait).await?;
+    let version = reached.version;
     if version < OLDEST {
         let version = format!("{}.{}", version / 10_000, version % 10_000);
         return Err(ServerError::TooOld { target: target.to_string(), version });
     }
-    Ok((client, version))
+    Ok(reached)
 }

@@ -1,6 +1,6 @@
 //! `status`: what is applied, what is not, and what does not fit.
 
-use super::server::{ServerError, connect};
+use super::server::{OnWait, ServerError, connect};
 use crate::graph::{MigrationGraph, Node};
 use crate::plan::{Comparison, compare};
 use crate::postgres::{Ledger, Target};
@@ -19,8 +19,9 @@ pub async fn status(
     graph: &MigrationGraph,
     target: &Target,
     ledger: &Ledger,
+    on_wait: OnWait<'_>,
 ) -> Result<Status, ServerError> {
-    let (client, _) = connect(target).await?;
+    let client = connect(target, on_wait).await?.client;
     let state = ledger.read(&client).await?;
     let comparison = compare(graph, state.applied, state.started);
     let pending = graph.nodes().filter(|node| !comparison.applied.contains_key(node)).collect();

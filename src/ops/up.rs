@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{PlanOptions, Planned, planned};
-use super::server::{ServerError, connect};
+use super::plan::{PlanOptions, Planned, online};
+use super::server::{OnWait, ServerError, connect};
 use crate::exec::{
     Control, Event, EventSink, OnFailure, RunOptions, RunResult, Stop, StopSignal, run,
 };
@@ -16,12 +16,14 @@ use crate::graph::{MigrationGraph, Node};
 use crate::model::Migration;
 use crate::parse::statement_checksum;
 use crate::plan::{Comparison, Plan, Schedule, Started, Unfinished};
-use crate::postgres::{Ledger, LockError, Postgres, RunLock, Target, Timeouts, Waiting};
+use crate::postgres::{
+    ConnectError, Ledger, LockError, Postgres, RunLock, Target, Timeouts, Waiting,
+};
 
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct UpOptions {
-    /// What to plan; its `jobs` is the number of workers.
+    /// What to plan, and with how many workers.
     pub plan: PlanOptions,
     /// When a migration may start.
     pub schedule: Schedule,
@@ -38,6 +40,8 @@ pub struct UpOptions {
 /// Something that happened.
 #[derive(Debug)]
 pub enum UpEvent<'a> {
+    /// The server is not ready yet.
+    NoServer(&'a ConnectError),
     /// Another run, or what is left of one, is in the way.
     Waiting(&'a Waiting),
     /// The plan is made, and something in it will run now.
@@ -111,16 +115,15 @@ pub async fn up(
 ) -> Result<UpReport, UpError> {
     let mut until_stopped = control.clone();
     let opening = open(target, ledger, options.wait_lock, sink);
-    let (lock, version) = tokio::select! {
+    let (lock, target) = tokio::select! {
         opened = opening => opened?,
         () = until_stopped.stopped() => return Err(UpError::Stopped),
     };
-    let jobs = options.plan.jobs;
-    let state = ledger.read(lock.client()).await.map_err(ServerError::from)?;
-    let planned = planned(graph, state, options.plan, true);
+    let planned = online(graph, ledger, lock.client(), options.plan).await?;
+    let jobs = planned.jobs;
     let completed = resumable(graph, &planned)?;
     let batch = uuid::Uuid::new_v4().to_string();
-    let engine = Postgres::new(target, version, &lock, (ledger, &batch), (jobs, options.timeouts));
+    let engine = Postgres::new(&target, &lock, (ledger, &batch), (jobs, options.timeouts));
     let engine = engine.map_err(ServerError::from)?;
     if !planned.plan.is_empty() {
         sink.event(&UpEvent::Planned(&planned));
@@ -167,10 +170,10 @@ pub async fn dry_run(
     target: &Target,
     ledger: &Ledger,
     options: PlanOptions,
+    on_wait: OnWait<'_>,
 ) -> Result<Planned, UpError> {
-    let (client, _) = connect(target).await?;
-    let state = ledger.read(&client).await.map_err(ServerError::from)?;
-    let planned = planned(graph, state, options, true);
+    let client = connect(target, on_wait).await?.client;
+    let planned = online(graph, ledger, &client, options).await?;
     resumable(graph, &planned)?;
     Ok(planned)
 }
@@ -189,12 +192,13 @@ async fn open(
     ledger: &Ledger,
     patience: Duration,
     sink: &mut dyn UpSink,
-) -> Result<(RunLock, u32), UpError> {
-    let (client, version) = connect(target).await?;
+) -> Result<(RunLock, Target), UpError> {
+    let mut no_server = |error: &ConnectError| sink.event(&UpEvent::NoServer(error));
+    let reached = connect(target, &mut no_server).await?;
     let mut on_wait = |waiting: &Waiting| sink.event(&UpEvent::Waiting(waiting));
-    let lock = RunLock::acquire(client, ledger.schema(), patience, &mut on_wait).await?;
+    let lock = RunLock::acquire(reached.client, ledger.schema(), patience, &mut on_wait).await?;
     ledger.create(lock.client()).await.map_err(ServerError::from)?;
-    Ok((lock, version))
+    Ok((lock, reached.target))
 }
 
 /// How many statements of each pending migration are done; an error when the

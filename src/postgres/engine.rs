@@ -32,32 +32,36 @@ pub(super) struct Run<'l> {
 }
 
 impl<'l> Postgres<'l> {
-    /// An engine for the run `batch` (a UUID) with at most `jobs` workers, on a
-    /// server of `version` (as in `server_version_num`).
+    /// An engine for the run `batch` (a UUID) with at most `jobs` workers, at
+    /// `target`, which the lock's own session has reached.
     ///
     /// deadpool's recycling is of no use here: it hands on aborted transactions
     /// or silently opens new sessions. Each worker keeps its session for the run
     /// and cleans it itself.
     pub fn new(
         target: &Target,
-        version: u32,
         lock: &'l RunLock,
         (ledger, batch): (&Ledger, &str),
         (jobs, timeouts): (usize, Timeouts),
     ) -> Result<Self, ConnectError> {
-        let target = target.for_version(version);
+        let target = target.clone();
         let manager = Manager::from_connect(
-            target.config().clone(),
+            target.startup(),
             target.clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         // Twice the jobs: each may have to look up what became of a lost session.
-        let pool = Pool::builder(manager).max_size(jobs * 2).runtime(Runtime::Tokio1).build();
+        let pool = Pool::builder(manager)
+            .max_size(jobs * 2)
+            .create_timeout(target.session_timeout())
+            .runtime(Runtime::Tokio1)
+            .build();
         let pool = pool.map_err(|error| ConnectError {
             target: target.to_string(),
             reason: error.to_string(),
             sqlstate: None,
             help: String::new(),
+            transient: false,
         })?;
         let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
         let context = RunContext {
@@ -77,8 +81,7 @@ impl Run<'_> {
     pub(super) async fn session(&self) -> Result<Session, ConnectError> {
         let pooled = self.pool.get().await;
         let pooled = pooled.map_err(|error| ConnectError::from_pool(&self.target, &error))?;
-        let session = Session::new(pooled).await;
-        session.map_err(|error| ConnectError::new(&self.target, &error))
+        Session::new(pooled, &self.target).await
     }
 
     async fn worker_session(&self) -> Result<Session, Box<Failure>> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error};
 
+use super::holder::{Holder, holders};
 use super::keys::Keys;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -24,23 +25,6 @@ const PING: Duration = Duration::from_millis(250);
 const PINGS_PER_CHECK: usize = 20;
 /// A server that does not answer for so long is taken for lost.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A session that stands in the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The backend's process id.
-    pub pid: i32,
-    /// What it calls itself.
-    pub application: String,
-    /// Who it is.
-    pub user: String,
-    /// Where it comes from; empty for a Unix socket.
-    pub client: String,
-    /// Since when it has been connected.
-    pub since: String,
-    /// The beginning of what it runs or last ran.
-    pub query: String,
-}
 
 /// What a new run waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +42,8 @@ pub struct Waiting {
     pub reason: WaitingFor,
     /// Who is in the way; empty when it has just gone.
     pub holders: Vec<Holder>,
+    /// Who applies migrations for the other run, when that is what is waited for.
+    pub workers: Vec<Holder>,
 }
 
 /// Why the lock was not taken.
@@ -96,10 +82,10 @@ impl RunLock {
     ) -> Result<Self, LockError> {
         let keys = Keys::of(schema);
         let run_key = random_key();
-        let mut wait =
-            Wait { client: &client, began: Instant::now(), patience, said: None, tell: on_wait };
-        wait.until_granted(keys.run, WaitingFor::Run).await?;
-        wait.until_granted(keys.work, WaitingFor::Orphan).await?;
+        let began = Instant::now();
+        let mut wait = Wait { client: &client, keys, began, patience, said: None, tell: on_wait };
+        wait.until_granted(WaitingFor::Run).await?;
+        wait.until_granted(WaitingFor::Orphan).await?;
         client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&keys.work]).await?;
         client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&run_key]).await?;
         Ok(Self { client, keys, run_key })
@@ -140,6 +126,7 @@ impl RunLock {
 
 struct Wait<'a> {
     client: &'a Client,
+    keys: Keys,
     began: Instant,
     patience: Duration,
     said: Option<Instant>,
@@ -147,7 +134,11 @@ struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    async fn until_granted(&mut self, key: i64, reason: WaitingFor) -> Result<(), LockError> {
+    async fn until_granted(&mut self, reason: WaitingFor) -> Result<(), LockError> {
+        let key = match reason {
+            WaitingFor::Run => self.keys.run,
+            WaitingFor::Orphan => self.keys.work,
+        };
         loop {
             let taken = "SELECT pg_catalog.pg_try_advisory_lock($1)";
             if self.client.query_one(taken, &[&key]).await?.get(0) {
@@ -156,7 +147,7 @@ impl Wait<'_> {
             let waited = self.began.elapsed();
             let due = self.said.map_or(waited >= QUIET, |said| said.elapsed() >= REPEAT);
             if due || waited >= self.patience {
-                let waiting = Waiting { reason, holders: holders(self.client, key).await? };
+                let waiting = self.look(reason).await?;
                 if waited >= self.patience {
                     return Err(LockError::TimedOut { waited, waiting });
                 }
@@ -166,32 +157,15 @@ impl Wait<'_> {
             tokio::time::sleep(POLL).await;
         }
     }
-}
 
-/// Who holds the advisory lock `key`, this session left out. A lock's key of 64
-/// bits stands in pg_locks as two halves with `objsubid` 1
-/// (<https://www.postgresql.org/docs/current/view-pg-locks.html>).
-async fn holders(client: &Client, key: i64) -> Result<Vec<Holder>, Error> {
-    let sql = "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),
-            coalesce(a.client_hostname, a.client_addr::text, ''),
-            to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'),
-            left(regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 80)
-        FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
-        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-            AND ((l.classid::bigint << 32) | l.objid::bigint) = $1
-            AND a.pid <> pg_backend_pid()
-        ORDER BY a.pid";
-    let rows = client.query(sql, &[&key]).await?;
-    let holder = |row: &tokio_postgres::Row| Holder {
-        pid: row.get(0),
-        application: row.get(1),
-        user: row.get(2),
-        client: row.get(3),
-        since: row.get(4),
-        query: row.get(5),
-    };
-    Ok(rows.iter().map(holder).collect())
+    async fn look(&self, reason: WaitingFor) -> Result<Waiting, Error> {
+        let working = holders(self.client, self.keys.work).await?;
+        let (holders, workers) = match reason {
+            WaitingFor::Run => (holders(self.client, self.keys.run).await?, working),
+            WaitingFor::Orphan => (working, Vec::new()),
+        };
+        Ok(Waiting { reason, holders, workers })
+    }
 }
 
 fn random_key() -> i64 {

@@ -1,14 +1,19 @@
 //! PostgreSQL: sessions, the run lock, the ledger, and applying a migration.
 
+mod baseline;
 mod by_statement;
+mod cancel;
+mod capacity;
 mod engine;
 pub mod ephemeral;
 mod error;
 mod failure;
+mod holder;
 mod keys;
 mod ledger;
 mod lock;
 mod message;
+mod reach;
 mod record;
 mod resolve;
 mod session;
@@ -17,10 +22,13 @@ mod tls;
 mod transactional;
 mod tuning;
 
+pub use capacity::{Capacity, Limit, capacity};
 pub use engine::{Postgres, PostgresCanceller, PostgresWorker};
 pub use error::ConnectError;
+pub use holder::{Doing, Holder};
 pub use ledger::{Ledger, LedgerError, LedgerState};
-pub use lock::{Holder, LockError, RunLock, Waiting, WaitingFor};
+pub use lock::{LockError, RunLock, Waiting, WaitingFor};
 pub use message::Timeouts;
-pub use target::{Target, server_version};
+pub use reach::{ReachError, Reached};
+pub use target::Target;
 pub use tuning::{RefusedSetting, Tuning, flush};

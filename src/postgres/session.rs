@@ -1,10 +1,15 @@
 //! One session of the pool, and leaving nothing behind in it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use deadpool_postgres::Object;
 use futures_util::StreamExt;
 use tokio_postgres::{CancelToken, Error, SimpleQueryStream};
+
+use super::error::ConnectError;
+use super::reach::first_row;
+use super::target::{Route, TOKEN_SETTING, Target};
 
 /// A session with a backend of its own.
 ///
@@ -13,15 +18,32 @@ use tokio_postgres::{CancelToken, Error, SimpleQueryStream};
 pub(super) struct Session {
     object: Object,
     pid: i32,
-    cleaning: Option<Pin<Box<SimpleQueryStream>>>,
+    /// Sent behind each `DISCARD ALL` where startup options cannot be.
+    settings: Option<Arc<str>>,
+    cleaning: Vec<Pin<Box<SimpleQueryStream>>>,
     /// False once something went wrong that leaves its state unknown.
     fit: bool,
 }
 
 impl Session {
-    pub(super) async fn new(object: Object) -> Result<Self, Error> {
-        let pid = object.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?.get(0);
-        Ok(Self { object, pid, cleaning: None, fit: true })
+    /// Refuses a session that has not got our startup options: what answered the
+    /// run's first session is not what answers now.
+    pub(super) async fn new(object: Object, target: &Target) -> Result<Self, ConnectError> {
+        let sql = format!(
+            "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('{TOKEN_SETTING}',true)"
+        );
+        let asked = first_row(&object, &sql).await;
+        let mut row = asked.map_err(|error| ConnectError::new(target, &error))?.into_iter();
+        let pid = row.next().flatten().and_then(|pid| pid.parse().ok()).unwrap_or(0);
+        let token = row.next().flatten();
+        let settings = match target.route() {
+            Route::Direct if token.as_deref() != Some(target.token()) => {
+                return Err(ConnectError::options_lost(target));
+            }
+            Route::Direct => None,
+            Route::Pooled(settings) => Some(Arc::clone(settings)),
+        };
+        Ok(Self { object, pid, settings, cleaning: Vec::new(), fit: true })
     }
 
     /// The backend's process id.
@@ -42,16 +64,25 @@ impl Session {
         self.fit && !self.object.is_closed()
     }
 
-    /// Sends `DISCARD ALL` behind whatever has been sent.
+    /// Sends `DISCARD ALL` behind whatever has been sent, and our settings where
+    /// it does not bring them back.
     pub(super) async fn clean(&mut self) -> Result<(), Error> {
-        let answer = self.object.simple_query_raw("DISCARD ALL").await?;
-        self.cleaning = Some(Box::pin(answer));
+        self.send_behind("DISCARD ALL").await?;
+        match self.settings.clone() {
+            Some(settings) => self.send_behind(&settings).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send_behind(&mut self, sql: &str) -> Result<(), Error> {
+        let answer = self.object.simple_query_raw(sql).await?;
+        self.cleaning.push(Box::pin(answer));
         Ok(())
     }
 
-    /// Reads the answer to the last [`Session::clean`].
+    /// Reads the answers to the last [`Session::clean`].
     pub(super) async fn cleaned(&mut self) -> Result<(), Error> {
-        if let Some(mut answer) = self.cleaning.take() {
+        for mut answer in self.cleaning.drain(..) {
             while let Some(message) = answer.next().await {
                 message?;
             }

@@ -3,56 +3,135 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::Connect;
 use futures_util::stream::poll_fn;
 use futures_util::{StreamExt, pin_mut};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{CancelToken, Client, Config, Error};
 
-use super::error::ConnectError;
+use super::baseline::{self, Setting};
+use super::cancel;
 use super::tls::{self, Tls};
 
-/// Settings every session has, on every version: the lexer's idea of a string
-/// must be the server's.
-const EVERY_SESSION: &str = "-c standard_conforming_strings=on";
-
-/// Settings of 14 and later. A backend whose client is gone ends its statement
-/// within half a second; an idle session of ours is not ended by the server.
-const SINCE_14: &str = "-c client_connection_check_interval=500ms -c idle_session_timeout=0";
+/// The setting that proves that our startup options have reached the session.
+pub(super) const TOKEN_SETTING: &str = "migraph.token";
 
 /// A database and how to reach it. `Display` names it without any secret.
+///
+/// One from [`Target::new`] knows nothing of the server yet;
+/// [`super::reach`] makes one that does.
 #[derive(Clone)]
 pub struct Target {
+    /// Without startup options.
     config: Config,
+    /// The user's own startup options.
+    options: Option<String>,
+    token: String,
+    /// The server's `server_version_num`; 0 while it is not known.
+    version: u32,
+    route: Route,
+    patience: Duration,
     tls: Tls,
+}
+
+/// How the settings of a session are made.
+#[derive(Clone, Debug)]
+pub(super) enum Route {
+    /// By startup options.
+    Direct,
+    /// By this statement, because a pooler stands in between. It gives each
+    /// session a backend of its own.
+    Pooled(Arc<str>),
 }
 
 impl Target {
     /// A target from complete settings. Our session settings are added behind
     /// the user's own `options`.
-    pub fn new(mut config: Config) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let options = config.get_options().map(str::to_owned);
+        let mut config = without_options(config);
         let only_sockets = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         if only_sockets {
             // As libpq: a Unix socket needs no TLS.
             config.ssl_mode(SslMode::Disable);
         }
-        let config = with_options(config, EVERY_SESSION);
-        Self { config, tls: tls::connector() }
+        Self {
+            config,
+            options,
+            token: uuid::Uuid::new_v4().simple().to_string(),
+            version: 0,
+            route: Route::Direct,
+            patience: Duration::ZERO,
+            tls: tls::connector(),
+        }
+    }
+
+    /// The same, waiting at most `patience` for a server that is starting.
+    #[must_use]
+    pub fn wait(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The same, for a server of `version` (as in `server_version_num`).
     #[must_use]
-    pub(super) fn for_version(&self, version: u32) -> Self {
-        let config = self.config.clone();
-        let config = if version >= 140_000 { with_options(config, SINCE_14) } else { config };
-        Self { config, tls: self.tls.clone() }
+    pub(super) fn direct(&self, version: u32) -> Self {
+        Self { version, route: Route::Direct, ..self.clone() }
     }
 
-    /// The connection settings.
-    pub(super) fn config(&self) -> &Config {
+    /// The same, behind a pooler that gives each session a backend of its own. An
+    /// error is a word of the user's startup options that is no setting.
+    pub(super) fn pooled(&self, version: u32) -> Result<Self, String> {
+        let mut settings = self.pooler_settings();
+        settings.extend(baseline::parse_options(self.options.as_deref().unwrap_or_default())?);
+        let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let sql = baseline::as_statement(settings.chain(baseline::ours(version)));
+        Ok(Self { version, route: Route::Pooled(sql.into()), ..self.clone() })
+    }
+
+    /// What a pooler knows of a session and `DISCARD ALL` behind it takes away.
+    fn pooler_settings(&self) -> Vec<Setting> {
+        let application = self.config.get_application_name().unwrap_or("migraph");
+        [("client_encoding", "UTF8"), ("application_name", application)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
+    }
+
+    /// What a connection is opened with.
+    pub(super) fn startup(&self) -> Config {
+        let mut config = self.config.clone();
+        if let Route::Direct = self.route {
+            let token = [(TOKEN_SETTING, self.token.as_str())].into_iter();
+            let ours = baseline::as_options(baseline::ours(self.version).chain(token));
+            config.options(match &self.options {
+                Some(theirs) => format!("{theirs} {ours}"),
+                None => ours,
+            });
+        }
+        config
+    }
+
+    /// What a connection is opened with that can carry no startup options.
+    pub(super) fn bare(&self) -> &Config {
         &self.config
+    }
+
+    /// How the settings of a session are made.
+    pub(super) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// Random; every session that has our startup options knows it.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// How long to wait for a server that is starting.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The name of the database.
@@ -65,21 +144,18 @@ impl Target {
         self.config.get_user().unwrap_or_default()
     }
 
-    /// Opens a session; notices are dropped.
-    pub async fn connect(&self) -> Result<Client, ConnectError> {
-        match self.open(&self.config).await {
-            Ok((client, _)) => Ok(client),
-            Err(error) => Err(ConnectError::new(self, &error)),
+    /// Asks the server to cancel what `token`'s session is doing. Whether it was
+    /// heard shows in what becomes of that.
+    pub(super) async fn cancel(&self, token: &CancelToken) {
+        match self.route {
+            Route::Direct => drop(token.cancel_query(self.tls.clone()).await),
+            Route::Pooled(_) => cancel::through_pooler(token, &self.config, &self.tls).await,
         }
     }
 
-    /// Asks the server to cancel what `token`'s session is doing.
-    pub(super) async fn cancel(&self, token: &tokio_postgres::CancelToken) -> Result<(), Error> {
-        token.cancel_query(self.tls.clone()).await
-    }
-
-    /// The connection is driven by a task of its own, which ends with the client.
-    async fn open(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
+    /// Opens a session; notices are dropped. The connection is driven by a task of
+    /// its own, which ends with the client.
+    pub(super) async fn open(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, mut connection) = config.connect(self.tls.clone()).await?;
         let task = tokio::spawn(async move {
             let messages = poll_fn(move |context| connection.poll_message(context));
@@ -91,20 +167,37 @@ impl Target {
     }
 }
 
-/// The server's `server_version_num`, such as 150018.
-pub async fn server_version(client: &Client, target: &Target) -> Result<u32, ConnectError> {
-    let sql = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4";
-    let row =
-        client.query_one(sql, &[]).await.map_err(|error| ConnectError::new(target, &error))?;
-    Ok(u32::try_from(row.get::<_, i32>(0)).unwrap_or(0))
-}
-
-fn with_options(mut config: Config, ours: &str) -> Config {
-    let options = match config.get_options() {
-        Some(theirs) => format!("{theirs} {ours}"),
-        None => ours.to_owned(),
-    };
-    config.options(options);
+/// tokio-postgres can set startup options, and not take them away again.
+fn without_options(all: &Config) -> Config {
+    let mut config = Config::new();
+    all.get_user().map(|user| config.user(user));
+    all.get_password().map(|password| config.password(password));
+    all.get_dbname().map(|dbname| config.dbname(dbname));
+    all.get_application_name().map(|name| config.application_name(name));
+    for host in all.get_hosts() {
+        match host {
+            Host::Tcp(name) => config.host(name),
+            Host::Unix(dir) => config.host_path(dir),
+        };
+    }
+    for address in all.get_hostaddrs() {
+        config.hostaddr(*address);
+    }
+    for port in all.get_ports() {
+        config.port(*port);
+    }
+    all.get_connect_timeout().map(|time| config.connect_timeout(*time));
+    all.get_tcp_user_timeout().map(|time| config.tcp_user_timeout(*time));
+    all.get_keepalives_interval().map(|time| config.keepalives_interval(time));
+    all.get_keepalives_retries().map(|times| config.keepalives_retries(times));
+    config
+        .keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle())
+        .ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .target_session_attrs(all.get_target_session_attrs())
+        .channel_binding(all.get_channel_binding())
+        .load_balance_hosts(all.get_load_balance_hosts());
     config
 }
 
@@ -115,8 +208,21 @@ impl Connect for Target {
         config: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
         let config = config.clone();
-        Box::pin(async move { self.open(&config).await })
+        Box::pin(async move {
+            let (client, task) = self.open(&config).await?;
+            if let Route::Pooled(settings) = &self.route {
+                settle(&client, settings).await?;
+            }
+            Ok((client, task))
+        })
     }
+}
+
+/// Makes a session as new that a pooler handed on from somebody else.
+pub(super) async fn settle(client: &Client, settings: &str) -> Result<(), Error> {
+    // One message would be one transaction, in which DISCARD ALL is refused.
+    client.batch_execute("DISCARD ALL").await?;
+    client.batch_execute(settings).await
 }
 
 impl fmt::Display for Target {
@@ -138,5 +244,38 @@ impl fmt::Display for Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Target({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_options_is_left_out() {
+        let url = "user=u password=p dbname=d application_name=a sslmode=require host=h,/s \
+            hostaddr=127.0.0.1,127.0.0.2 port=1,2 connect_timeout=3 tcp_user_timeout=4 keepalives=0 \
+            keepalives_idle=5 keepalives_interval=6 keepalives_retries=7 sslnegotiation=direct \
+            target_session_attrs=read-write channel_binding=disable load_balance_hosts=random";
+        let plain: Config = url.parse().unwrap();
+        let with: Config = format!("{url} options='-c a=1'").parse().unwrap();
+        assert_ne!(with, plain);
+        assert_eq!(without_options(&with), plain);
+    }
+
+    #[test]
+    fn the_users_options_come_first_and_behind_a_pooler_as_a_statement() {
+        let config: Config = "host=h user=u options='-c work_mem=3MB'".parse().unwrap();
+        let target = Target::new(&config);
+        let startup = target.direct(150_000).startup();
+        let options = startup.get_options().unwrap();
+        assert!(options.starts_with("-c work_mem=3MB -c standard_conforming_strings=on"));
+        assert!(options.ends_with(&format!("-c migraph.token={}", target.token())));
+        let pooled = target.pooled(150_000).unwrap();
+        assert_eq!(pooled.startup().get_options(), None);
+        let Route::Pooled(sql) = pooled.route() else { panic!("{pooled:?}") };
+        for part in ["'client_encoding','UTF8'", "'work_mem','3MB'", "'idle_session_timeout'"] {
+            assert!(sql.contains(part), "{sql}");
+        }
     }
 }

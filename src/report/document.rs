@@ -9,7 +9,7 @@ use crate::engine::{Failure, FailureKind};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Diagnostic, Location, Migration, Place, Severity};
-use crate::ops::{Planned, Status, UpReport};
+use crate::ops::{Planned, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
 /// The version of every document here.
@@ -42,6 +42,16 @@ impl<T: Serialize> Document<T> {
 
     pub(crate) fn warnings(mut self, warnings: &[Diagnostic]) -> Self {
         self.warnings = warnings.iter().map(Problem::of).collect();
+        self
+    }
+
+    /// Adds a warning that there are fewer sessions than workers.
+    pub(crate) fn shortage(mut self, shortage: Option<Shortage>) -> Self {
+        let warning = |it: Shortage| Problem {
+            severity: Some("warning"),
+            ..Problem::new("few-connections", it.to_string(), String::new())
+        };
+        self.warnings.extend(shortage.map(warning));
         self
     }
 
@@ -264,11 +274,7 @@ struct JsonFailure {
 }
 
 impl UpBody {
-    pub(crate) fn of(
-        graph: &MigrationGraph,
-        report: &UpReport,
-        (schedule, jobs): (Schedule, usize),
-    ) -> Self {
+    pub(crate) fn of(graph: &MigrationGraph, report: &UpReport, schedule: Schedule) -> Self {
         let result = &report.result;
         let mut migrations: Vec<_> =
             report.planned.plan.nodes().map(|node| outcome(graph, report, node)).collect();
@@ -282,7 +288,7 @@ impl UpBody {
             },
             batch_id: report.batch.clone(),
             schedule: schedule.as_str(),
-            jobs,
+            jobs: report.planned.jobs,
             wall_ms: ms(result.wall),
             already_applied: report.planned.comparison.applied.len(),
             lock_lost: report.lock_lost,

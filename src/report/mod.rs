@@ -11,3 +11,4 @@ pub(crate) mod progress;
 pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod up;
+pub(crate) mod waiting;

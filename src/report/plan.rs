@@ -88,6 +88,9 @@ fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
     }
     out.push_str(&basis(planned));
+    if let Some(shortage) = planned.shortage {
+        out.push_str(&wrapped("", &shortage.to_string().split(' ').collect::<Vec<_>>(), " "));
+    }
     out
 }
 

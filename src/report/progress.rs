@@ -4,18 +4,16 @@
 //! swallow the lines that are printed through it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::output;
 use super::text::{count, duration};
+use super::{output, waiting};
 use crate::engine::{Failure, Receipt};
 use crate::exec::{Event, Stop};
 use crate::graph::{MigrationGraph, Node};
 use crate::ops::{Planned, UpEvent, UpSink};
-use crate::postgres::{Waiting, WaitingFor};
 
 /// How much to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,10 +65,12 @@ impl UpSink for Lines<'_> {
     fn event(&mut self, event: &UpEvent<'_>) {
         use Verbosity::{Normal, Verbose};
         match event {
-            UpEvent::Waiting(waiting) => self.say(Normal, &waiting_line(waiting)),
+            UpEvent::NoServer(error) => self.say(Normal, &waiting::for_server(error)),
+            UpEvent::Waiting(waiting) => self.say(Normal, &waiting::for_lock(waiting)),
             UpEvent::Planned(planned) => {
                 self.total = planned.plan.len();
                 self.say(Normal, &planned_line(planned));
+                planned.shortage.iter().for_each(|it| self.say(Normal, &it.to_string()));
             }
             UpEvent::Run(Event::Started { node }) => {
                 self.say(Verbose, &format!("started {}", self.graph.id(*node)));
@@ -142,27 +142,6 @@ fn stopping_line(stop: Stop, running: usize) -> String {
         Stop::Cancel => format!("cancelling {running} and waiting for the server's answer"),
         _ => format!("stopping: nothing new is started, {running} will finish (again to cancel)"),
     }
-}
-
-/// Who is in the way, and how to end it.
-pub(crate) fn waiting_line(waiting: &Waiting) -> String {
-    let what = match waiting.reason {
-        WaitingFor::Run => "waiting for another run to end",
-        WaitingFor::Orphan => "waiting for what a run that died has left working",
-    };
-    let mut line = what.to_owned();
-    for holder in &waiting.holders {
-        let from = if holder.client.is_empty() { "this host" } else { &holder.client };
-        let _ = write!(
-            line,
-            "\n  pid {} ({}, user {}, from {from}, since {}): {}",
-            holder.pid, holder.application, holder.user, holder.since, holder.query
-        );
-        if waiting.reason == WaitingFor::Orphan {
-            let _ = write!(line, "\n  to end it: SELECT pg_terminate_backend({});", holder.pid);
-        }
-    }
-    line
 }
 
 /// A migration gets a line of its own when it has run for so long: hundreds of
@@ -269,8 +248,12 @@ impl<'a> Bars<'a> {
 impl UpSink for Bars<'_> {
     fn event(&mut self, event: &UpEvent<'_>) {
         match event {
-            UpEvent::Waiting(waiting) => self.say(&waiting_line(waiting)),
-            UpEvent::Planned(planned) => self.begin(planned),
+            UpEvent::NoServer(error) => self.say(&waiting::for_server(error)),
+            UpEvent::Waiting(waiting) => self.say(&waiting::for_lock(waiting)),
+            UpEvent::Planned(planned) => {
+                planned.shortage.iter().for_each(|it| self.say(&it.to_string()));
+                self.begin(planned);
+            }
             UpEvent::Run(Event::Started { node }) => {
                 let running = Running { since: Instant::now(), statement: None, line: None };
                 self.running.insert(*node, running);

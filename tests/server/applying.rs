@@ -61,6 +61,14 @@ fn a_run_that_may_not_wait_says_who_holds_the_lock() {
     project.database.until("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND datname = current_database() AND pid <> pg_backend_pid()", "1");
     let second = project.run(&["up", "--wait-lock", "0"]).exits(4);
     second.says(&["another run is in the way", "pid ", "migraph, user postgres", "--wait-lock"]);
+    let third = project.run(&["up", "--wait-lock", "1"]).exits(4);
+    third.says(&[
+        "waiting for another run to end\n  it is led by pid ",
+        " applies 0001_a, for ",
+        ": SELECT pg_sleep(2);",
+        "to end it: stop that migraph on 127.0.0.1, or SELECT pg_terminate_backend(",
+        "did not end within 1 s",
+    ]);
     first.end().exits(0);
 }
 

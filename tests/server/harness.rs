@@ -34,6 +34,11 @@ fn server() -> &'static EphemeralServer {
     })
 }
 
+/// Where the shared server's files are, for whoever needs their owner.
+pub fn data_dir() -> PathBuf {
+    server().data_dir()
+}
+
 /// A fresh database and an empty migrations directory.
 pub struct Project {
     pub dir: TempDir,
