@@ -218,6 +218,49 @@ fn a_hostile_path_does_not_reach_the_terminal() {
 }
 
 #[test]
+fn a_configuration_file_is_found_upwards_and_comes_last() {
+    let dir = temporary_dir();
+    let inner = dir.path().join("app/deep");
+    fs::create_dir_all(&inner).unwrap();
+    fs::create_dir(dir.path().join("sql")).unwrap();
+    migration(&dir.path().join("sql"), "0001_a", "-- @dependencies: []");
+    let file = dir.path().join("migraph.toml");
+    let plan = |text: &str, variable: &str, args: &[&str]| {
+        fs::write(&file, text).unwrap();
+        let mut command = command();
+        command.current_dir(&inner).env("MIGRAPH_JOBS", variable);
+        run(command.args(with(&["plan"], args)))
+    };
+    let text = "dir = \"sql\"\njobs = 3\n";
+    assert!(plan(text, "", &[]).stdout.contains("3 workers"));
+    assert!(plan(text, "5", &[]).stdout.contains("5 workers"));
+    assert!(plan(text, "5", &["--jobs", "6"]).stdout.contains("6 workers"));
+    let ran = plan("dri = \"sql\"\n", "", &[]);
+    assert_eq!(ran.code, 2);
+    for said in ["unknown key `dri`", "migraph.toml:1:1", "did you mean `dir`?"] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    let ran = plan("jobs = \"many\"\n", "", &["--dir", "../../sql"]);
+    assert_eq!((ran.code, ran.stderr.contains("many")), (2, true), "{}", ran.stderr);
+    // The file's database comes behind the environment's.
+    fs::write(&file, "dir = \"sql\"\ndatabase-url = \"postgres://u:s3cr3t@127.0.0.1:2/x\"\n")
+        .unwrap();
+    let ran = run(command().current_dir(&inner).args(["plan"]));
+    assert!(ran.code == 3 && ran.stderr.contains("127.0.0.1:2"), "{}", ran.stderr);
+    assert_silent(&ran, "the file's URL");
+    let ran = run(command().current_dir(&inner).env("DATABASE_URL", NOWHERE).args(["plan"]));
+    assert!(ran.stderr.contains("127.0.0.1:1"), "{}", ran.stderr);
+    let other = dir.path().join("other.toml");
+    fs::write(&other, "dir = \"sql\"\njobs = 9\n").unwrap();
+    let named = run(command().current_dir(&inner).args(["--config", text_of(&other), "plan"]));
+    assert!(named.stdout.contains("9 workers"), "{}", named.stderr);
+}
+
+fn text_of(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
 fn a_variable_that_cannot_be_used_is_named() {
     for value in ["many", "0", "-1", "70000"] {
         let mut command = command();

@@ -51,6 +51,9 @@ pub(super) struct Global {
     /// The schema that holds migraph's own tables
     #[arg(long, global = true, value_name = "NAME", default_value = "migraph")]
     pub(super) ledger_schema: String,
+    /// The configuration file; default migraph.toml here or above
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Read each file without a header as depending on the one before it
     #[arg(long, global = true)]
     pub(super) assume_chain: bool,
@@ -138,6 +141,9 @@ pub(super) struct UpArgs {
     /// When a migration fails, go on with all that does not need it
     #[arg(long)]
     pub(super) keep_going: bool,
+    /// Trade safety against a crash of the server for speed, while the run lasts
+    #[arg(long)]
+    pub(super) fast: bool,
     /// How often to try a migration again after a deadlock and its like
     #[arg(long, value_name = "N", default_value = "5")]
     pub(super) retries: u16,

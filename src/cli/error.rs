@@ -9,7 +9,7 @@ use crate::model::{Diagnostic, Diagnostics, Place};
 use crate::ops::{Interrupted, ServerError, UnknownTargets, UpError};
 use crate::plan::Comparison;
 use crate::postgres::ephemeral::EphemeralError;
-use crate::postgres::{Ledger, LockError};
+use crate::postgres::{Ledger, LockError, RefusedSetting};
 use crate::report::diagnostics::{self, Message};
 use crate::report::document::{Document, Empty, Problem};
 use crate::report::{output, waiting};
@@ -22,6 +22,10 @@ pub(super) enum CliError {
     Config(ConfigError),
     /// No database is set, and the verb needs one.
     NoDatabase { verb: &'static str },
+    /// The configuration file.
+    ConfigFile(Diagnostics),
+    /// Settings of a fast run.
+    Tuning(Vec<Problematic>),
     /// The files.
     Files(Diagnostics),
     /// `validate FILE`: a path that is no migration.
@@ -58,10 +62,14 @@ impl CliError {
     /// The exit code.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::NoDatabase { .. } | Self::Targets(_) => {
-                Exit::Usage
-            }
-            Self::NoSuchFile(_) | Self::Timings { .. } => Exit::Usage,
+            Self::Usage(_)
+            | Self::Config(_)
+            | Self::ConfigFile(_)
+            | Self::NoDatabase { .. }
+            | Self::Targets(_)
+            | Self::NoSuchFile(_)
+            | Self::Timings { .. }
+            | Self::Tuning(_) => Exit::Usage,
             Self::Files(_) | Self::Interrupted(_) | Self::System(_) => Exit::Failed,
             Self::Lock(LockError::TimedOut { .. }) => Exit::Locked,
             Self::Lock(LockError::Lost(_)) | Self::Server(_) | Self::Ephemeral(_) => Exit::Connect,
@@ -84,6 +92,7 @@ impl CliError {
     fn text(&self) -> String {
         match self {
             Self::Usage(error) => error.render().ansi().to_string(),
+            Self::ConfigFile(all) => diagnostics::render(all),
             Self::Files(all) => {
                 format!(
                     "{}{} in the migrations; nothing was run",
@@ -91,7 +100,7 @@ impl CliError {
                     diagnostics::summary(all)
                 )
             }
-            Self::Disagree(all) | Self::Interrupted(all) => {
+            Self::Disagree(all) | Self::Interrupted(all) | Self::Tuning(all) => {
                 all.iter().map(|one| one.render() + "\n").collect()
             }
             other => other.single().render(),
@@ -100,8 +109,8 @@ impl CliError {
 
     fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Files(all) => all.iter().map(Problem::of).collect(),
-            Self::Disagree(all) | Self::Interrupted(all) => {
+            Self::Files(all) | Self::ConfigFile(all) => all.iter().map(Problem::of).collect(),
+            Self::Disagree(all) | Self::Interrupted(all) | Self::Tuning(all) => {
                 all.iter().map(Problematic::problem).collect()
             }
             Self::Usage(error) => {
@@ -155,9 +164,12 @@ impl CliError {
             Self::Stopped(_) => {
                 one("stopped", "stopped before anything was run".to_owned(), String::new())
             }
-            Self::Usage(_) | Self::Files(_) | Self::Disagree(_) | Self::Interrupted(_) => {
-                one("usage", String::new(), String::new())
-            }
+            Self::Usage(_)
+            | Self::Files(_)
+            | Self::ConfigFile(_)
+            | Self::Tuning(_)
+            | Self::Disagree(_)
+            | Self::Interrupted(_) => one("usage", String::new(), String::new()),
         }
     }
 
@@ -175,6 +187,7 @@ impl CliError {
             UpError::Interrupted(all) => {
                 Self::Interrupted(all.iter().map(|one| interrupted(graph, one, ledger)).collect())
             }
+            UpError::Tuning(refused) => Self::Tuning(refused.iter().map(refused_setting).collect()),
             UpError::Stopped => Self::Stopped(signal),
         }
     }
@@ -206,6 +219,15 @@ impl Problematic {
             help: self.help.clone(),
             ..Problem::new(self.code, self.title.clone(), String::new())
         }
+    }
+}
+
+fn refused_setting(refused: &RefusedSetting) -> Problematic {
+    Problematic {
+        code: "refused-setting",
+        title: refused.to_string(),
+        place: None,
+        help: vec!["remove it from `[tuning]` in migraph.toml, or run without `--fast`".to_owned()],
     }
 }
 

@@ -9,15 +9,16 @@ mod status;
 mod up;
 mod validate;
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::config::Environment;
+use crate::config::{self, ConfigFile, Environment};
 use crate::exit::Exit;
 use crate::report::output;
 use args::{Args, Verb};
@@ -41,8 +42,12 @@ fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(environment) => environment,
         Err(error) => return CliError::Config(error).report("migraph", json),
     };
-    match parse(args, &environment) {
-        Ok(args) => dispatch(args, &environment),
+    let file = match config_file(&args, &environment) {
+        Ok(file) => file,
+        Err(error) => return error.report("migraph", json),
+    };
+    match parse(args, &environment, &file) {
+        Ok(args) => dispatch(args, &environment, &file),
         // --help and --version are "errors" too; they go to stdout.
         Err(error) if !error.use_stderr() => {
             output::data(&error.render().ansi().to_string());
@@ -52,7 +57,34 @@ fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-fn dispatch(args: Args, environment: &Environment) -> Exit {
+/// The configuration file that is named, or the nearest one.
+fn config_file(args: &[OsString], environment: &Environment) -> Result<ConfigFile, CliError> {
+    let flag = value_of(args, "--config").map(PathBuf::from);
+    let variable = || environment.get("MIGRAPH_CONFIG").map(PathBuf::from);
+    let Some(path) = flag.or_else(variable).or_else(|| ConfigFile::find(Path::new("."))) else {
+        return Ok(ConfigFile::default());
+    };
+    let command = Args::command();
+    let verbs = command.get_subcommands();
+    let longs = verbs.chain([&command]).flat_map(clap::Command::get_arguments);
+    let own = ["config", "help", "version"];
+    let known = longs.filter_map(clap::Arg::get_long).filter(|long| !own.contains(long));
+    let known: Vec<_> = known.map(str::to_owned).collect();
+    ConfigFile::read(&path, &known).map_err(CliError::ConfigFile)
+}
+
+/// The value of a flag that must be known before the command line is understood.
+fn value_of<'a>(args: &'a [OsString], flag: &str) -> Option<&'a OsStr> {
+    let joined = |arg: &'a OsString| {
+        let rest = arg.as_encoded_bytes().strip_prefix(flag.as_bytes())?.strip_prefix(b"=")?;
+        Some(OsStr::from_bytes(rest))
+    };
+    let at = args.iter().position(|arg| arg == flag);
+    let apart = at.and_then(|at| args.get(at + 1)).map(OsString::as_os_str);
+    apart.or_else(|| args.iter().find_map(joined))
+}
+
+fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
     output::set_colour(match args.global.color {
         clap::ColorChoice::Always => anstream::ColorChoice::Always,
         clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -73,7 +105,8 @@ fn dispatch(args: Args, environment: &Environment) -> Exit {
         }
         Verb::Up(verb) => {
             let json = verb.format == args::Format::Json;
-            up::run(&args.global, &verb, environment).unwrap_or_else(|it| it.report("up", json))
+            up::run(&args.global, &verb, (environment, file))
+                .unwrap_or_else(|it| it.report("up", json))
         }
         Verb::Status(verb) => {
             let json = verb.format == args::Format::Json;
@@ -83,15 +116,23 @@ fn dispatch(args: Args, environment: &Environment) -> Exit {
     }
 }
 
-/// `MIGRAPH_JOBS` and its like stand for the flag when it is not given.
-fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Args, clap::Error> {
+/// `MIGRAPH_JOBS` and its like stand for the flag when it is not given, and behind
+/// them the configuration file.
+fn parse(
+    args: Vec<OsString>,
+    environment: &Environment,
+    file: &ConfigFile,
+) -> Result<Args, clap::Error> {
     let with_environment = |command: clap::Command| {
         command.mut_args(|arg| {
-            let name = arg.get_long().map(variable_of);
-            // The URL has its own order of variables, and must not show in a message.
-            let value = name
-                .filter(|name| name != "MIGRAPH_DATABASE_URL")
-                .and_then(|name| environment.get(&name).map(str::to_owned));
+            let long = arg.get_long().unwrap_or_default().to_owned();
+            let value = match long.as_str() {
+                // It has an order of variables of its own, which go before the file.
+                "database-url" if config::names_database(environment) => None,
+                "database-url" => file.get(&long),
+                _ => environment.get(&variable_of(&long)).or_else(|| file.get(&long)),
+            };
+            let value = value.map(str::to_owned);
             match value {
                 None => arg,
                 Some(value) if arg.get_action().takes_values() => {

@@ -7,7 +7,7 @@ use super::args::{Format, Global, UpArgs};
 use super::error::{CliError, warnings};
 use super::setup;
 use super::signals::{Received, forward};
-use crate::config::Environment;
+use crate::config::{ConfigFile, Environment};
 use crate::exec::{Ended, OnFailure, StopSignal};
 use crate::exit::Exit;
 use crate::load::Loaded;
@@ -15,7 +15,7 @@ use crate::ops::{self, PlanOptions, UpOptions, UpReport};
 use crate::parse::Depth;
 use crate::plan::Timings;
 use crate::postgres::ephemeral::EphemeralServer;
-use crate::postgres::{Ledger, Target, Timeouts};
+use crate::postgres::{Ledger, Target, Timeouts, Tuning};
 use crate::report::document::{Document, PlanBody, UpBody};
 use crate::report::progress::Verbosity;
 use crate::report::{output, plan, progress, up};
@@ -23,7 +23,7 @@ use crate::report::{output, plan, progress, up};
 pub(super) fn run(
     global: &Global,
     args: &UpArgs,
-    environment: &Environment,
+    (environment, file): (&Environment, &ConfigFile),
 ) -> Result<Exit, CliError> {
     let loaded = setup::files(global, Depth::Syntax)?;
     let graph = &loaded.graph;
@@ -46,7 +46,7 @@ pub(super) fn run(
     };
     let target = target.ok_or(CliError::NoDatabase { verb: "up" })?;
     let ledger = setup::ledger(global);
-    let command = Command { global, args, environment, loaded: &loaded, target, ledger };
+    let command = Command { global, args, environment, file, loaded: &loaded, target, ledger };
     let exit = if args.dry_run { command.dry_run(options) } else { command.up(options) };
     drop(ephemeral);
     exit
@@ -56,6 +56,7 @@ struct Command<'a> {
     global: &'a Global,
     args: &'a UpArgs,
     environment: &'a Environment,
+    file: &'a ConfigFile,
     loaded: &'a Loaded,
     target: Target,
     ledger: Ledger,
@@ -88,6 +89,10 @@ impl Command<'_> {
                 (true, _) => OnFailure::FailFast,
                 (_, true) => OnFailure::KeepGoing,
                 _ => OnFailure::Finish,
+            },
+            tuning: match self.args.fast {
+                true => Tuning::fast(&self.file.tuning),
+                false => Tuning::default(),
             },
             timeouts: Timeouts {
                 lock: Some(self.args.lock_timeout),
@@ -155,6 +160,7 @@ impl Command<'_> {
 /// A signal that came too late to stop anything does not count.
 fn exit_of(report: &UpReport, signal: Option<Exit>) -> Exit {
     match (report.result.ended, signal) {
+        (Ended::Complete, _) if report.unflushed.is_some() => Exit::Failed,
         (Ended::Complete, _) => Exit::Done,
         (_, Some(exit)) => exit,
         (Ended::Failed | Ended::Stopped, None) => Exit::Failed,

@@ -55,14 +55,17 @@ pub fn database(
         Some((origin, url)) => {
             from_url(origin, &with_port(url, environment.get("PGPORT").unwrap_or("5432")))?
         }
-        None if environment.get("PGHOST").or(environment.get("PGDATABASE")).is_some() => {
-            Config::new()
-        }
+        None if names_database(environment) => Config::new(),
         None => return Ok(None),
     };
     let ssl_is_set = named.is_some_and(|(_, url)| url.contains("sslmode"));
     fill(&mut config, environment, ssl_is_set)?;
     Ok(Some(config))
+}
+
+/// True when a variable names a database.
+pub fn names_database(environment: &Environment) -> bool {
+    URLS.into_iter().chain(["PGHOST", "PGDATABASE"]).any(|name| environment.get(name).is_some())
 }
 
 fn from_url(origin: &str, url: &str) -> Result<Config, ConfigError> {

@@ -45,8 +45,8 @@ impl ConfigFile {
         let source = Arc::new(Source::new(path, text));
         let table =
             DeTable::parse(source.text()).map_err(|error| vec![no_toml(&source, &error)])?;
-        let mut reader = Reader { source: &source, known, file: Self::default(), problems: vec![] };
-        reader.file.path = path.to_owned();
+        let file = Self { path: path.to_owned(), ..Self::default() };
+        let mut reader = Reader { source: &source, known, file, problems: vec![] };
         for (key, value) in table.get_ref() {
             match value.get_ref() {
                 DeValue::Table(tuning) if key.get_ref() == "tuning" => reader.tuning(tuning),

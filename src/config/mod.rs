@@ -6,7 +6,7 @@ mod database;
 mod environment;
 mod file;
 
-pub use database::{DatabaseSettings, database};
+pub use database::{DatabaseSettings, database, names_database};
 pub use environment::Environment;
 pub use file::ConfigFile;
 

@@ -17,7 +17,8 @@ use crate::model::Migration;
 use crate::parse::statement_checksum;
 use crate::plan::{Comparison, Plan, Schedule, Started, Unfinished};
 use crate::postgres::{
-    ConnectError, Ledger, LockError, Postgres, RunLock, Target, Timeouts, Waiting,
+    ConnectError, Ledger, LockError, Postgres, RefusedSetting, RunLock, Target, Timeouts, Tuning,
+    Waiting, flush,
 };
 
 /// How to run.
@@ -33,6 +34,8 @@ pub struct UpOptions {
     pub retries: usize,
     /// What a failure means for the others.
     pub on_failure: OnFailure,
+    /// Settings for the sessions that apply migrations; none unless the run is fast.
+    pub tuning: Tuning,
     /// Timeouts for migrations whose header has none.
     pub timeouts: Timeouts,
 }
@@ -68,6 +71,8 @@ pub struct UpReport {
     /// True when the coordinator's session was lost, and with it the run lock;
     /// everything that ran then was cancelled.
     pub lock_lost: bool,
+    /// Why the commits of a fast run may not last, when they could not be flushed.
+    pub unflushed: Option<String>,
 }
 
 /// An earlier run began this migration outside a transaction, and it cannot
@@ -100,6 +105,9 @@ pub enum UpError {
     /// Migrations that cannot be resumed.
     #[error("an earlier run left migrations unfinished")]
     Interrupted(Vec<Interrupted>),
+    /// Settings that the server does not let a session have.
+    #[error("the server refuses settings of the fast run")]
+    Tuning(Vec<RefusedSetting>),
     /// Asked to stop before anything ran.
     #[error("stopped before anything was run")]
     Stopped,
@@ -123,6 +131,7 @@ pub async fn up(
     let jobs = planned.jobs;
     let completed = resumable(graph, &planned)?;
     let batch = uuid::Uuid::new_v4().to_string();
+    let target = tuned(&target, &lock, &options.tuning).await?;
     let engine = Postgres::new(&target, &lock, (ledger, &batch), (jobs, options.timeouts));
     let engine = engine.map_err(ServerError::from)?;
     if !planned.plan.is_empty() {
@@ -146,7 +155,20 @@ pub async fn up(
         // Never ends: whatever it sees, the run ends by itself.
         () = watch(&lock, control, &stop, &mut lock_lost) => return Err(UpError::Stopped),
     };
-    Ok(UpReport { batch, planned, result, lock_lost })
+    let unflushed = match options.tuning.is_empty() || result.applied.is_empty() {
+        true => None,
+        false => flush(lock.client()).await.err().map(|error| error.to_string()),
+    };
+    Ok(UpReport { batch, planned, result, lock_lost, unflushed })
+}
+
+/// The target for the workers of a run with `tuning`.
+async fn tuned(target: &Target, lock: &RunLock, tuning: &Tuning) -> Result<Target, UpError> {
+    if tuning.is_empty() {
+        return Ok(target.clone());
+    }
+    let refused = tuning.refused(lock.client()).await.map_err(LockError::from)?;
+    if refused.is_empty() { Ok(target.tuned(tuning)) } else { Err(UpError::Tuning(refused)) }
 }
 
 /// Passes requests to stop on to the run, and cancels it when the lock is lost:

@@ -67,9 +67,8 @@ impl ConnectError {
         match self.sqlstate.as_deref() {
             // too_many_connections
             Some("53300") => Retry::FewerSessions,
-            // cannot_connect_now, and a server that is going down or has crashed
-            None | Some("57P03" | "57P01" | "57P02") => Retry::Connect,
-            Some(_) => Retry::Never,
+            _ if self.transient => Retry::Connect,
+            _ => Retry::Never,
         }
     }
 

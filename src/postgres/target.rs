@@ -16,6 +16,7 @@ use tokio_postgres::{CancelToken, Client, Config, Error};
 use super::baseline::{self, Setting};
 use super::cancel;
 use super::tls::{self, Tls};
+use super::tuning::Tuning;
 
 /// The setting that proves that our startup options have reached the session.
 pub(super) const TOKEN_SETTING: &str = "migraph.token";
@@ -90,6 +91,21 @@ impl Target {
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let sql = baseline::as_statement(settings.chain(baseline::ours(version)));
         Ok(Self { version, route: Route::Pooled(sql.into()), ..self.clone() })
+    }
+
+    /// The same, with sessions that have the settings of `tuning` too. They come
+    /// behind the user's own startup options and before ours.
+    #[must_use]
+    pub fn tuned(&self, tuning: &Tuning) -> Self {
+        let theirs = self.options.iter().map(String::as_str);
+        let options = tuning.options();
+        let options = theirs.chain([options.as_str()]).collect::<Vec<_>>().join(" ");
+        let tuned = Self { options: Some(options), ..self.clone() };
+        match self.route {
+            Route::Direct => tuned,
+            // The options were taken apart once before, so they can be again.
+            Route::Pooled(_) => tuned.pooled(self.version).unwrap_or(tuned),
+        }
     }
 
     /// What a pooler knows of a session and `DISCARD ALL` behind it takes away.

@@ -241,6 +241,8 @@ pub(crate) struct UpBody {
     wall_ms: f64,
     already_applied: usize,
     lock_lost: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unflushed: Option<String>,
     migrations: Vec<UpMigration>,
 }
 
@@ -292,6 +294,7 @@ impl UpBody {
             wall_ms: ms(result.wall),
             already_applied: report.planned.comparison.applied.len(),
             lock_lost: report.lock_lost,
+            unflushed: report.unflushed.clone(),
             migrations,
         }
     }

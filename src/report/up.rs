@@ -28,6 +28,12 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         let what = if cancelled { "cancelled" } else { "failed" };
         let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
+    if let Some(reason) = &report.unflushed {
+        let _ = writeln!(
+            out,
+            "The commits of this fast run could not be flushed to disk ({reason}): after a crash of the server, look at `migraph status`."
+        );
+    }
     if report.lock_lost {
         out.push_str(
             "The run lock was lost with its session, so everything that ran was cancelled.\n",

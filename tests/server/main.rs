@@ -12,6 +12,7 @@
 mod applying;
 mod crashes;
 mod failures;
+mod fast;
 mod fingerprint;
 mod harness;
 mod poolers;
