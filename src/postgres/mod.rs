@@ -1,6 +1,6 @@
 //! PostgreSQL: sessions, the run lock, the ledger, and applying a migration.
 
-mod by_statement;
+mod by_step;
 mod engine;
 pub mod ephemeral;
 mod error;

@@ -10,11 +10,16 @@
 #![expect(unreachable_pub, reason = "a test binary's modules export to each other")]
 
 mod applying;
+mod copy;
 mod crashes;
+mod dump;
 mod failures;
 mod fingerprint;
+mod guard;
 mod harness;
+mod lost;
 mod refusals;
 mod sample;
+mod segments;
 mod settings;
 mod statements;
