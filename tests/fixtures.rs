@@ -18,7 +18,7 @@ use std::process::Command;
 
 use common::{Ran, command, migraph, repository, run, temporary_dir};
 use migraph::load::{LoadOptions, load};
-use migraph::model::{Execution, Migration, Script};
+use migraph::model::{Execution, Migration, Script, Statement, StatementKind, Step};
 use migraph::parse::Depth;
 
 /// The directories in `fixtures/{group}`, sorted.
@@ -116,16 +116,39 @@ fn read(dir: &str) -> String {
 
 fn script(name: &str, migration: &Migration, script: &Script) -> String {
     let how = match &script.execution {
-        Execution::Statements => "statement by statement".to_owned(),
-        Execution::Transaction { modes, left_out } => match left_out.len() {
-            0 => "in a transaction".to_owned(),
-            _ => format!("in a transaction of its own, modes {modes:?}"),
-        },
+        Execution::Steps(_) => "step by step".to_owned(),
+        Execution::Transaction { modes } if modes.is_empty() => "in a transaction".to_owned(),
+        Execution::Transaction { modes } => format!("in a transaction, {modes}"),
     };
     let mut out = format!("  {name}, {how}, {}\n", script.checksum);
-    for statement in &script.statements {
+    for left_out in &script.left_out {
+        let _ = writeln!(out, "    not sent: {:?}", migration.source.slice(*left_out));
+    }
+    match &script.execution {
+        Execution::Transaction { .. } => out += &statements("    ", migration, &script.statements),
+        Execution::Steps(steps) => {
+            for step in steps {
+                let _ = match step {
+                    Step::Bare(_) => writeln!(out, "    on its own"),
+                    Step::Segment(block) => writeln!(out, "    transaction {:?}", block.modes),
+                };
+                out += &statements("      ", migration, &script.statements[step.statements()]);
+            }
+        }
+    }
+    out
+}
+
+fn statements(indent: &str, migration: &Migration, statements: &[Statement]) -> String {
+    let mut out = String::new();
+    for statement in statements {
         let text = migration.source.slice(statement.span);
-        let _ = writeln!(out, "    {text:?} {:?}", statement.kind);
+        let _ = match statement.kind {
+            StatementKind::CopyIn { data } => {
+                writeln!(out, "{indent}{text:?} with {:?}", migration.source.slice(data))
+            }
+            kind => writeln!(out, "{indent}{text:?} {kind:?}"),
+        };
     }
     out
 }

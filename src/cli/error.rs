@@ -282,10 +282,12 @@ fn interrupted(graph: &MigrationGraph, one: &Interrupted, ledger: &Ledger) -> Pr
     };
     let table = ledger.statements();
     let row = format!("WHERE migration_id = '{}' AND statement = {number}", migration.id);
+    let several = migration.up.step(number).is_some_and(|step| step.statements().len() > 1);
+    let what = if several { "the transaction that begins with statement" } else { "statement" };
     let (title, help) = if one.changed {
         (
             format!(
-                "statement {number} of `{}` was run by an earlier run, and the file now holds another",
+                "{what} {number} of `{}` was run by an earlier run, and the file now holds another",
                 migration.id
             ),
             vec![

@@ -17,5 +17,5 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity};
 pub use header::{Dependency, Header, Impact, TransactionMode};
 pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;
-pub use script::{Execution, Script, Statement, StatementKind, TransactionControl};
+pub use script::{Block, Execution, Part, Script, Statement, StatementKind, Step};
 pub use source::{Location, Source, Span, shown_path};

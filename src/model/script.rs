@@ -1,44 +1,32 @@
-//! The SQL of one section, cut into statements.
+//! The SQL of one section, cut into statements and steps.
+
+use std::ops::Range;
 
 use super::checksum::Checksum;
 use super::source::{Source, Span};
-
-/// A statement that touches the transaction it runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionControl {
-    /// `BEGIN` or `START TRANSACTION`; the span holds its modes, such as
-    /// `ISOLATION LEVEL SERIALIZABLE`, and is empty when there are none.
-    Begin {
-        /// Where the modes stand.
-        modes: Span,
-    },
-    /// `COMMIT` or `END`, without `AND CHAIN`.
-    Commit,
-    /// `COMMIT AND CHAIN`, a whole `ROLLBACK`, `PREPARE TRANSACTION`,
-    /// `SET TRANSACTION` and their spellings.
-    Other(&'static str),
-}
 
 /// What running a statement needs or does beyond its SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatementKind {
     /// Runs in a transaction or outside.
     Plain,
-    /// `SET`, `RESET` or `SELECT set_config(…)` of one setting: changes the session, not the database,
-    /// and is repeated when an interrupted script is resumed.
+    /// Mostly runs in a transaction too; whether it can, its text does not tell:
+    /// a procedure may commit, a table may be partitioned.
+    Undecided,
+    /// Changes the session and nothing in the database, such as `SET`, and is
+    /// repeated when an interrupted script is resumed.
     Session,
     /// Cannot run in a transaction block; says what it is, such as
     /// `CREATE INDEX CONCURRENTLY`.
     NonTransactional(&'static str),
-    /// Ends or shapes the transaction.
-    Transaction(TransactionControl),
-    /// `RESET ALL` or `DISCARD ALL`: undoes what keeps a run safe.
-    SessionReset(&'static str),
-    /// `COPY` from the client or to it.
-    Copy(&'static str),
+    /// `COPY … FROM STDIN`.
+    CopyIn {
+        /// The lines behind it, `\.` and its line end included.
+        data: Span,
+    },
 }
 
-/// One statement of a script.
+/// One statement of a script. Never one that begins or ends a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// From its first token to its `;` (or its last token, when there is none).
@@ -47,18 +35,63 @@ pub struct Statement {
     pub kind: StatementKind,
 }
 
+impl Statement {
+    /// Its SQL and, for a COPY, the data behind it.
+    pub fn whole(&self) -> Span {
+        match self.kind {
+            StatementKind::CopyIn { data } => Span::new(self.span.start, data.end),
+            _ => self.span,
+        }
+    }
+}
+
+/// What is done and recorded at once.
+///
+/// Made by [`crate::parse`], which takes care that the statements are there and
+/// that there is at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One statement outside of any transaction of ours, by its index: one that
+    /// cannot run in one, or that only changes the session.
+    Bare(usize),
+    /// Statements in one transaction, together with the record of them.
+    Segment(Block),
+}
+
+/// Statements that follow each other in one transaction; never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The modes of the script's own `BEGIN`, for ours; may be empty.
+    pub modes: String,
+    /// Their indexes.
+    pub statements: Range<usize>,
+}
+
+impl Step {
+    /// The indexes of its statements.
+    pub fn statements(&self) -> Range<usize> {
+        match self {
+            Self::Bare(statement) => *statement..statement + 1,
+            Self::Segment(block) => block.statements.clone(),
+        }
+    }
+
+    /// The number, from 1, of its first statement: its name in the ledger.
+    pub fn number(&self) -> usize {
+        self.statements().start + 1
+    }
+}
+
 /// How a script is sent to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Execution {
-    /// Whole, in one transaction of ours.
+    /// All of it in one transaction of ours.
     Transaction {
         /// The modes of the script's own `BEGIN`, for ours; may be empty.
         modes: String,
-        /// The script's own enclosing `BEGIN` and `COMMIT`, to be left out.
-        left_out: Vec<Span>,
     },
-    /// Statement by statement, each on its own and recorded.
-    Statements,
+    /// Step by step, each recorded. Together they are all statements, in order.
+    Steps(Vec<Step>),
 }
 
 /// The up or the down script of a migration.
@@ -75,27 +108,120 @@ pub struct Script {
     pub execution: Execution,
     /// Its statements, in order.
     pub statements: Vec<Statement>,
+    /// What is not sent, in order: its own `BEGIN`s and `COMMIT`s, which
+    /// `execution` stands for, and the lines that only psql needs.
+    pub left_out: Vec<Span>,
+}
+
+/// A part of a transaction: what can be sent at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// SQL.
+    Sql {
+        /// Where it stands, with the comments around it; empty when there is no
+        /// statement in it.
+        span: Span,
+        /// The indexes of the statements in it; may be none.
+        statements: Range<usize>,
+    },
+    /// One `COPY … FROM STDIN`.
+    Copy {
+        /// Its index.
+        statement: usize,
+        /// Its data, without the `\.` behind them.
+        data: Span,
+    },
 }
 
 impl Script {
-    /// The text to send, with what is left out replaced by blanks, character by
-    /// character, so that the server's error positions still fit the file.
-    pub fn sql(&self, source: &Source) -> String {
-        let text = source.slice(self.span);
-        let Execution::Transaction { left_out, .. } = &self.execution else {
-            return text.to_owned();
-        };
-        let hidden = |at: usize| left_out.iter().any(|span| span.start <= at && at < span.end);
-        if left_out.is_empty() {
-            return text.to_owned();
+    /// The text of `span` as it is sent, with what is left out replaced by blanks,
+    /// character by character, so that the server's error positions still fit the
+    /// file.
+    pub fn text(&self, source: &Source, span: Span) -> String {
+        let mut text = String::with_capacity(span.len());
+        let mut at = span.start;
+        let from = self.left_out.partition_point(|it| it.end <= span.start);
+        for hidden in self.left_out[from..].iter().take_while(|it| it.start < span.end) {
+            let hidden = Span::new(hidden.start.max(at), hidden.end.min(span.end));
+            text.push_str(source.slice(Span::new(at, hidden.start)));
+            let blank = |c| if c == '\n' { c } else { ' ' };
+            text.extend(source.slice(hidden).chars().map(blank));
+            at = hidden.end;
         }
-        text.char_indices()
-            .map(|(at, c)| if c != '\n' && hidden(self.span.start + at) { ' ' } else { c })
-            .collect()
+        text.push_str(source.slice(Span::new(at, span.end)));
+        text
+    }
+
+    /// All of its text as it is sent.
+    pub fn sql(&self, source: &Source) -> String {
+        self.text(source, self.span)
+    }
+
+    /// All of its statements in one transaction with `modes`.
+    pub fn in_one_block(&self, modes: &str) -> Block {
+        Block { modes: modes.to_owned(), statements: 0..self.statements.len() }
+    }
+
+    /// The parts of `block`: SQL first and last, and a COPY between each two.
+    pub fn parts(&self, source: &Source, block: &Block) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut first = block.statements.start;
+        for statement in block.statements.clone() {
+            if let StatementKind::CopyIn { data } = self.statements[statement].kind {
+                parts.push(self.sql_part(first..statement));
+                parts.push(Part::Copy { statement, data: without_end(source, data) });
+                first = statement + 1;
+            }
+        }
+        parts.push(self.sql_part(first..block.statements.end));
+        parts
+    }
+
+    /// The statements with what stands before, between and behind them.
+    fn sql_part(&self, statements: Range<usize>) -> Part {
+        let before = statements.start.checked_sub(1).and_then(|at| self.statements.get(at));
+        let begin = before.map_or(self.span.start, |before| before.whole().end);
+        let behind = self.statements.get(statements.end);
+        let end = behind.map_or(self.span.end, |behind| behind.span.start);
+        let span = if statements.is_empty() { Span::at(begin) } else { Span::new(begin, end) };
+        Part::Sql { span, statements }
+    }
+
+    /// The step that an earlier run recorded under `number`, the number (from 1)
+    /// of its first statement.
+    pub fn step(&self, number: usize) -> Option<&Step> {
+        let Execution::Steps(steps) = &self.execution else { return None };
+        steps.iter().find(|step| step.number() == number)
+    }
+
+    /// From the first statement of `step` to the end of its last.
+    pub fn span_of(&self, step: &Step) -> Span {
+        let statements = &self.statements[step.statements()];
+        match (statements.first(), statements.last()) {
+            (Some(first), Some(last)) => Span::new(first.span.start, last.whole().end),
+            _ => Span::at(self.span.start),
+        }
     }
 
     /// True when it cannot run in one transaction.
     pub fn is_non_transactional(&self) -> bool {
-        self.execution == Execution::Statements
+        matches!(self.execution, Execution::Steps(_))
     }
+
+    /// True when a part of it runs in no transaction at all.
+    pub fn has_bare_statements(&self) -> bool {
+        let Execution::Steps(steps) = &self.execution else { return false };
+        let in_no_transaction = |step: &Step| match step {
+            Step::Bare(statement) => self.statements[*statement].kind != StatementKind::Session,
+            Step::Segment(_) => false,
+        };
+        steps.iter().any(in_no_transaction)
+    }
+}
+
+/// `data` without its last line, `\.`: the protocol ends the data itself.
+fn without_end(source: &Source, data: Span) -> Span {
+    let text = source.slice(data).trim_end_matches(['\n', '\r']);
+    let lines = text.strip_suffix("\\.").unwrap_or(text);
+    Span::new(data.start, data.start + lines.len())
 }

@@ -259,8 +259,8 @@ fn pending_unfinished<'a>(
         .filter(|(node, _)| plan.layer(*node).is_some())
 }
 
-/// The number of the last statement that is done, or the statement that stands
-/// in the way and whether it is a changed one.
+/// The number of the last statement that is done, or the step that stands in the
+/// way and whether it is a changed one.
 fn progress<'a>(
     migration: &Migration,
     unfinished: &'a Unfinished,
@@ -268,13 +268,14 @@ fn progress<'a>(
     if let Some(started) = unfinished.interrupted() {
         return Err((started, false));
     }
-    let statements = &migration.up.statements;
+    let mut completed = 0;
     for started in &unfinished.statements {
-        let statement = statements.get(started.statement.wrapping_sub(1));
-        let now = statement.map(|it| statement_checksum(migration.source.slice(it.span)).to_hex());
-        if !migration.up.is_non_transactional() || now.as_deref() != Some(&started.checksum) {
+        let Some(step) = migration.up.step(started.statement) else { return Err((started, true)) };
+        let sql = migration.source.slice(migration.up.span_of(step));
+        if statement_checksum(sql).to_hex() != started.checksum {
             return Err((started, true));
         }
+        completed = completed.max(step.statements().end);
     }
-    Ok(unfinished.statements.iter().map(|it| it.statement).max().unwrap_or(0))
+    Ok(completed)
 }

@@ -71,7 +71,7 @@ fn tag(kind: TokenKind, before: Option<TokenKind>, gap: Gap) -> u8 {
         K::Close => 17,
         K::CopyData => 18,
         K::Backslash | K::Unknown => 19,
-        K::LineComment | K::BlockComment | K::Blank => 0,
+        K::LineComment | K::BlockComment | K::Blank | K::Restrict => 0,
     }
 }
 
@@ -130,6 +130,7 @@ mod tests {
         let same = [
             ("create table T (a int);", "CREATE  TABLE t(\n\ta INT -- remark\n)/* x */;"),
             ("select 1", "\n\nselect 1\n-- end"),
+            ("\\restrict a\nselect 1;\n\\unrestrict a", "select 1;"),
         ];
         for (a, b) in same {
             assert_eq!(sum(a), sum(b), "{a} | {b}");

@@ -4,6 +4,7 @@
 //! its place, and parsing goes on, so that one run reports everything.
 
 mod checksum;
+mod cut;
 mod declared;
 mod header;
 mod script;
@@ -114,7 +115,13 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     let up = script::parse(context, sections.up, &mut note);
     let down = sections.down.and_then(|span| script::parse(context, span, &mut note));
     if up.is_none() {
-        let explained = |one: &Diagnostic| matches!(one.code, Code::Section | Code::Unterminated);
+        let explained = |one: &Diagnostic| {
+            use Code::{OwnTransaction, Section, SessionReset, UnsupportedCopy, Unterminated};
+            matches!(
+                one.code,
+                Section | Unterminated | OwnTransaction | SessionReset | UnsupportedCopy
+            )
+        };
         if !diagnostics.iter().any(explained) {
             diagnostics.push(nothing_to_run(source, down.is_some()));
         }

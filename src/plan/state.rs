@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::graph::{MigrationGraph, Node};
-use crate::model::CHECKSUM_ALGORITHM;
+use crate::model::{CHECKSUM_ALGORITHM, Script};
 
 /// One applied migration, as the ledger has it. Its id may be one that no file
 /// has, or that no file could have.
@@ -27,14 +27,15 @@ pub struct Applied {
     pub layer: usize,
 }
 
-/// One statement of a non-transactional migration that an earlier run began.
+/// One step of a migration that does not run in one transaction, which an earlier
+/// run began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     /// The migration.
     pub id: String,
-    /// The statement's number in its script, from 1.
+    /// The number of the step's first statement in its script, from 1.
     pub statement: usize,
-    /// All hex digits of the statement's checksum.
+    /// All hex digits of the step's checksum.
     pub checksum: String,
     /// False when it is not known how it ended.
     pub finished: bool,
@@ -53,6 +54,13 @@ impl Unfinished {
     /// The statement of which nobody knows whether it did its work.
     pub fn interrupted(&self) -> Option<&Started> {
         self.statements.iter().find(|statement| !statement.finished)
+    }
+
+    /// How many statements of `script` its finished steps hold.
+    pub fn statements_done(&self, script: &Script) -> usize {
+        let finished = self.statements.iter().filter(|step| step.finished);
+        let statements = |number| script.step(number).map_or(1, |step| step.statements().len());
+        finished.map(|step| statements(step.statement)).sum()
     }
 }
 

@@ -12,7 +12,7 @@ use super::lock::RunLock;
 use super::message::{RunContext, Timeouts};
 use super::session::Session;
 use super::target::Target;
-use super::{by_statement, record, transactional};
+use super::{by_step, record, transactional};
 use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
 use crate::model::Execution;
 
@@ -135,12 +135,12 @@ impl Worker for PostgresWorker<'_> {
         let Some(mut session) = self.session.take() else {
             return Err(Box::new(Failure::new(FailureKind::NotStarted, "the session was lost")));
         };
-        let outcome = match job.migration.up.execution {
-            Execution::Transaction { .. } => {
-                transactional::apply(&self.run, &mut session, job).await
+        let outcome = match &job.migration.up.execution {
+            Execution::Transaction { modes } => {
+                transactional::apply(&self.run, &mut session, job, modes).await
             }
-            Execution::Statements => {
-                by_statement::apply(&self.run, &mut session, job, statement).await
+            Execution::Steps(steps) => {
+                by_step::apply(&self.run, &mut session, (job, steps), statement).await
             }
         };
         match &outcome {

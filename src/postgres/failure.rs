@@ -4,9 +4,10 @@ use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use super::error::reason;
-use super::message::{Message, STATEMENTS_BEFORE_COMMIT};
+use super::message::Message;
 use crate::engine::{Failure, FailureKind, Job, Retry};
-use crate::model::{Execution, Span, Statement};
+use crate::model::{Span, StatementKind};
+use crate::syntax::copied_table;
 
 /// The session was gone before anything was sent.
 pub(super) fn not_sent(error: &Error) -> Box<Failure> {
@@ -14,30 +15,43 @@ pub(super) fn not_sent(error: &Error) -> Box<Failure> {
     Box::new(Failure::new(FailureKind::NotStarted, message).hint("run `migraph up` again"))
 }
 
-/// An error with an SQLSTATE in answer to the message of a transactional
-/// migration, behind `completed` statements.
+/// The session was lost while its transaction was open. COMMIT had not been sent,
+/// so nothing of it can become permanent.
+pub(super) fn lost(kind: FailureKind, error: Option<&Error>) -> Box<Failure> {
+    let why = error.map_or_else(|| "no answer".to_owned(), reason);
+    let message = format!(
+        "the connection was lost ({why}) in the middle of the transaction, all of which is rolled back"
+    );
+    Box::new(Failure::new(kind, message).hint("run `migraph up` again"))
+}
+
+/// An error with an SQLSTATE in answer to a message of a transaction, behind
+/// `completed` statements.
 pub(super) fn of_message(
     message: &Message,
     job: Job<'_>,
-    error: &Error,
+    (kind, error): (FailureKind, &Error),
     completed: usize,
 ) -> Box<Failure> {
     if let Some(failure) = guard(error) {
         return Box::new(failure);
     }
-    let statements = sent_statements(job);
-    let mut failure = server(FailureKind::RolledBack, error);
+    let statements = &job.migration.up.statements[message.statements.clone()];
+    let first_line = |span| Some(job.migration.source.first_line(span));
+    let mut failure = server(kind, error);
     let done = completed.saturating_sub(message.prefix_statements);
+    let ours = done.checked_sub(statements.len()).zip(message.before_commit);
     if let Some(at) = place_in_script(message, job, error) {
         failure.span = Some(word_at(job, at));
-        failure.statement = number_at(&statements, at);
+        let index = statements.iter().position(|statement| at < statement.span.end);
+        failure.statement = index.map(|index| message.statements.start + index + 1);
     } else if let Some(statement) = statements.get(done) {
-        failure.span = Some(job.migration.source.first_line(statement.span));
-        failure.statement = Some(done + 1);
-    } else if done - statements.len() < STATEMENTS_BEFORE_COMMIT {
+        failure.span = first_line(statement.span);
+        failure.statement = Some(message.statements.start + done + 1);
+    } else if ours.is_some_and(|(done, before_commit)| done < before_commit) {
         failure.message = format!("it could not be recorded in the ledger: {}", failure.message);
-    } else if let Some(last) = statements.last() {
-        failure.span = Some(job.migration.source.first_line(last.span));
+    } else if let Some(last) = job.migration.up.statements[..message.statements.end].last() {
+        failure.span = first_line(last.span);
         failure.context.get_or_insert_with(|| {
             "raised at COMMIT, behind the last statement: a deferred constraint or trigger"
                 .to_owned()
@@ -49,8 +63,39 @@ pub(super) fn of_message(
 /// Where in the file the server's position points, when that is in the script.
 fn place_in_script(message: &Message, job: Job<'_>, error: &Error) -> Option<usize> {
     let char = error.as_db_error().and_then(position)?.checked_sub(1 + message.prefix_chars)?;
-    let start = job.migration.up.span.start;
-    (char < message.script_chars).then(|| job.migration.source.nth_char(start, char))?
+    (char < message.script_chars).then(|| job.migration.source.nth_char(message.start, char))?
+}
+
+/// An error with an SQLSTATE in answer to a COPY or to its data: at the line of
+/// the data that the server names, or else in the statement.
+pub(super) fn of_copy(
+    job: Job<'_>,
+    index: usize,
+    (kind, error): (FailureKind, &Error),
+) -> Box<Failure> {
+    let mut failure = Failure { kind, ..*of_statement(job, index + 1, error) };
+    let context = failure.context.as_deref().unwrap_or_default();
+    if let Some(line) = copied_line(job, index, context) {
+        failure.span = Some(line);
+    }
+    Box::new(failure)
+}
+
+/// The line of the data that `COPY table, line 3, column id: "x"` means. The words
+/// are in the server's language, the order is not.
+fn copied_line(job: Job<'_>, index: usize, context: &str) -> Option<Span> {
+    let source = &job.migration.source;
+    let statement = job.migration.up.statements.get(index)?;
+    let StatementKind::CopyIn { data } = statement.kind else { return None };
+    let table = copied_table(source.slice(statement.span))?;
+    let place = context
+        .lines()
+        .find_map(|line| line.strip_prefix("COPY ")?.strip_prefix(&table)?.strip_prefix(','))?;
+    let digits = place.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number = digits.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()?;
+    let lines = source.slice(data).split_inclusive('\n');
+    let start = data.start + lines.take(number.checked_sub(1)?).map(str::len).sum::<usize>();
+    (start < data.end).then(|| source.first_line(Span::new(start, data.end)))
 }
 
 /// An error with an SQLSTATE in answer to one statement sent on its own.
@@ -135,21 +180,6 @@ pub(super) fn guard(error: &Error) -> Option<Failure> {
         ));
     }
     None
-}
-
-/// The statements that are in the message: all but the script's own BEGIN and
-/// COMMIT.
-fn sent_statements(job: Job<'_>) -> Vec<Statement> {
-    let script = &job.migration.up;
-    let Execution::Transaction { left_out, .. } = &script.execution else {
-        return script.statements.clone();
-    };
-    let sent = |statement: &&Statement| !left_out.contains(&statement.span);
-    script.statements.iter().filter(sent).copied().collect()
-}
-
-fn number_at(statements: &[Statement], at: usize) -> Option<usize> {
-    statements.iter().position(|statement| at < statement.span.end).map(|index| index + 1)
 }
 
 /// The position counts characters from 1. One inside a function's own query

@@ -30,7 +30,7 @@ pub struct Ledger {
 pub struct LedgerState {
     /// What is applied, in the order in which it was.
     pub applied: Vec<Applied>,
-    /// Statements of migrations that run without a transaction, applied ones
+    /// Steps of migrations that do not run in one transaction, applied ones
     /// included, by migration and number.
     pub started: Vec<Started>,
 }
@@ -113,8 +113,8 @@ impl Ledger {
         &self.schema
     }
 
-    /// The quoted and qualified name of the table of statements that run without
-    /// a transaction.
+    /// The quoted and qualified name of the table of steps of migrations that do
+    /// not run in one transaction.
     pub fn statements(&self) -> String {
         self.table("__migration_statements__")
     }
@@ -177,6 +177,22 @@ impl Ledger {
         );
         let row = client.query_opt(&sql, &[&id, &batch]).await?;
         Ok(row.map(|row| Receipt { execution_time_ms: row.get(0), applied_at: timestamp(&row, 1) }))
+    }
+
+    /// Whether the step `number` of `id` was finished by the run `batch`.
+    pub(super) async fn is_finished(
+        &self,
+        client: &Client,
+        (id, number): (&str, usize),
+        batch: &str,
+    ) -> Result<bool, Error> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {} WHERE migration_id = $1 AND statement = $2
+                AND batch_id::text = $3 AND finished_at IS NOT NULL)",
+            self.statements()
+        );
+        let number = i32::try_from(number).unwrap_or(i32::MAX);
+        Ok(client.query_one(&sql, &[&id, &number, &batch]).await?.get(0))
     }
 
     async fn refuse_read_only(&self, client: &Client) -> Result<(), LedgerError> {

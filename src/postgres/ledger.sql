@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS {schema}.__migration_statements__ (
     finished_at timestamptz,
     PRIMARY KEY (migration_id, statement)
 );
-COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: statements of migrations that run without a transaction; no finished_at means that nobody knows how it ended';
+COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: steps of migrations that do not run in one transaction, by their first statement; no finished_at means that nobody knows how it ended';
 
 INSERT INTO {schema}.__ledger__ (version, tool_version)
 SELECT {version}, {tool_version} WHERE NOT EXISTS (SELECT FROM {schema}.__ledger__);

@@ -1,23 +1,29 @@
-//! One message for one transactional migration.
+//! The messages of a transaction.
 //!
-//! `BEGIN`, the fence, the script, the ledger's row, `COMMIT`, as one simple
-//! query: one round trip, and no moment at which we could die with the script
-//! done and not recorded. `docs/design/running.md` tells what each part guards
-//! against.
+//! `BEGIN`, the fence, the SQL, the ledger's row, `COMMIT`, as one simple query:
+//! one round trip, and no moment at which we could die with the SQL done and not
+//! recorded. Only a COPY from the client cuts it in two.
+//! `docs/design/running.md` tells what each part guards against.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use postgres_protocol::escape::escape_literal;
 
 use super::ledger::Ledger;
 use crate::engine::Job;
-use crate::model::{CHECKSUM_ALGORITHM, Execution};
+use crate::model::{Block, CHECKSUM_ALGORITHM, Span};
 
-/// The column that marks the answer's last row as ours.
+/// The column that marks a row of the answer as the record of a migration.
 pub(super) const RECEIPT_COLUMN: &str = "migraph_applied_at_us";
 
-/// Our statements between the script and `COMMIT`: two resets and the record.
-pub(super) const STATEMENTS_BEFORE_COMMIT: usize = 3;
+/// The column that marks a row of the answer as the record of a segment.
+pub(super) const SEGMENT_COLUMN: &str = "migraph_segment";
+
+/// Makes us ourselves for the rest of the transaction, whoever a script has
+/// become.
+pub(super) const AS_OURSELVES: &str =
+    "SET LOCAL SESSION AUTHORIZATION DEFAULT;SET LOCAL ROLE NONE;";
 
 /// A comment at the beginning that names the migration: pg_stat_activity and the
 /// server's log then tell what a backend does. It costs nothing, unlike a setting.
@@ -53,46 +59,117 @@ pub struct Timeouts {
     pub statement: Option<Duration>,
 }
 
-/// A message, and where the script stands in it.
+/// What stands around the statements of one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    opening: String,
+    opening_statements: usize,
+    closing: String,
+    /// Without `COMMIT`.
+    closing_statements: usize,
+}
+
+/// A message, and what of the script is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) sql: String,
     /// Characters before the script.
     pub(super) prefix_chars: usize,
-    /// Characters of the script.
-    pub(super) script_chars: usize,
     /// Statements of ours before the script.
     pub(super) prefix_statements: usize,
+    /// Where its part of the script begins in the file.
+    pub(super) start: usize,
+    /// Characters of the script.
+    pub(super) script_chars: usize,
+    /// The indexes of the statements in it.
+    pub(super) statements: Range<usize>,
+    /// Statements of ours between the script and `COMMIT`; `None` when it leaves
+    /// the transaction open.
+    pub(super) before_commit: Option<usize>,
+}
+
+impl Frame {
+    /// The message that sends `text`, which begins at `span`: the first of its
+    /// transaction brings the opening, the last the closing.
+    pub(super) fn message(
+        &self,
+        text: &str,
+        (span, statements): (Span, Range<usize>),
+        (first, last): (bool, bool),
+    ) -> Message {
+        let opening = if first { self.opening.as_str() } else { "" };
+        let closing = if last { self.closing.as_str() } else { "" };
+        Message {
+            sql: [opening, text, closing].concat(),
+            prefix_chars: opening.chars().count(),
+            prefix_statements: if first { self.opening_statements } else { 0 },
+            start: span.start,
+            script_chars: text.chars().count(),
+            statements,
+            before_commit: last.then_some(self.closing_statements),
+        }
+    }
 }
 
 impl RunContext {
-    /// The message that applies `job` and records it, or neither.
-    pub(super) fn transactional(&self, job: Job<'_>) -> Message {
-        let migration = job.migration;
-        let modes = match &migration.up.execution {
-            Execution::Transaction { modes, .. } => modes.as_str(),
-            Execution::Statements => "",
-        };
-        let nonce = uuid::Uuid::new_v4().simple().to_string();
+    /// What applies `job` as one transaction with `modes`, and records it.
+    pub(super) fn frame(&self, job: Job<'_>, modes: &str) -> Frame {
         let timeouts = timeouts("SET LOCAL", job, self.timeouts);
-        let fence = self.fence(&nonce);
-        let mark = format!("{MARK}{}{MARK_END}", migration.id);
-        let prefix = format!("{mark}BEGIN {modes};{}SELECT {fence};\n", timeouts.concat());
-        let script = migration.up.sql(&migration.source);
-        let guarded_id = format!(
-            "CASE WHEN pg_catalog.current_setting('migraph.tx',true) OPERATOR(pg_catalog.=) '{nonce}' THEN {} ELSE ('migraph:ended '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END",
-            escape_literal(migration.id.as_str()),
-        );
-        let elapsed = "pg_catalog.round((EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3)";
-        let record = self.record(job, &guarded_id, elapsed, "pg_catalog.transaction_timestamp()");
-        // The line break ends a comment that the script may end in.
-        let sql = format!("{prefix}{script}{BEHIND_SCRIPT}{record};COMMIT");
-        Message {
-            prefix_chars: prefix.chars().count(),
-            script_chars: script.chars().count(),
-            prefix_statements: 2 + timeouts.len(),
-            sql,
+        let nonce = nonce();
+        let id = guarded_id(job, &nonce);
+        let record = self.record(job, &id, ELAPSED, "pg_catalog.transaction_timestamp()");
+        Frame {
+            opening: format!(
+                "{}BEGIN {modes};{}SELECT {};\n",
+                mark(job),
+                timeouts.concat(),
+                self.fence(&nonce)
+            ),
+            opening_statements: 2 + timeouts.len(),
+            // The line break ends a comment that the script may end in.
+            closing: format!("{BEHIND_SCRIPT}{record};COMMIT"),
+            closing_statements: 3,
         }
+    }
+
+    /// What applies `block` as one transaction and records that it is done, with
+    /// its checksum; the last one also records the migration.
+    pub(super) fn segment_frame(
+        &self,
+        job: Job<'_>,
+        block: &Block,
+        checksum: &str,
+        last: bool,
+    ) -> Frame {
+        let nonce = nonce();
+        let id = guarded_id(job, &nonce);
+        let progress = format!(
+            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp()) RETURNING statement AS {SEGMENT_COLUMN};",
+            self.ledger.statements(),
+            block.statements.start + 1,
+            escape_literal(&self.batch),
+        );
+        let record = if last { self.record_of_steps(job) + ";" } else { String::new() };
+        Frame {
+            opening: format!("{}BEGIN {};SELECT {};\n", mark(job), block.modes, self.fence(&nonce)),
+            opening_statements: 2,
+            closing: format!("\n;{AS_OURSELVES}{progress}{record}COMMIT"),
+            closing_statements: 3 + usize::from(last),
+        }
+    }
+
+    /// The statement that records a migration whose steps are all recorded.
+    pub(super) fn record_of_steps(&self, job: Job<'_>) -> String {
+        let id = escape_literal(job.migration.id.as_str());
+        let statements = self.ledger.statements();
+        let mine = format!("FROM {statements} WHERE migration_id OPERATOR(pg_catalog.=) {id}");
+        let elapsed = format!(
+            "COALESCE((SELECT pg_catalog.round((pg_catalog.sum(EXTRACT(epoch FROM finished_at OPERATOR(pg_catalog.-) started_at)) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3) {mine}),0)"
+        );
+        let began = format!(
+            "COALESCE((SELECT pg_catalog.min(started_at) {mine}),pg_catalog.clock_timestamp())"
+        );
+        self.record(job, &id, &elapsed, &began)
     }
 
     /// An expression that fails unless this run is alive and alone, and marks
@@ -147,6 +224,26 @@ impl RunContext {
             version = env!("CARGO_PKG_VERSION"),
         )
     }
+}
+
+/// Milliseconds since the transaction began.
+const ELAPSED: &str = "pg_catalog.round((EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3)";
+
+fn mark(job: Job<'_>) -> String {
+    format!("{MARK}{}{MARK_END}", job.migration.id)
+}
+
+fn nonce() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The id as an expression that fails unless the transaction that was marked with
+/// `nonce` is still the one that runs.
+fn guarded_id(job: Job<'_>, nonce: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.current_setting('migraph.tx',true) OPERATOR(pg_catalog.=) '{nonce}' THEN {} ELSE ('migraph:ended '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END",
+        escape_literal(job.migration.id.as_str()),
+    )
 }
 
 /// The timeouts of `job`, or else the run's, as statements that begin with `set`.

@@ -1,7 +1,7 @@
 //! PostgreSQL: sessions, the run lock, the ledger, and applying a migration.
 
 mod baseline;
-mod by_statement;
+mod by_step;
 mod cancel;
 mod capacity;
 mod engine;

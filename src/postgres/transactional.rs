@@ -1,42 +1,164 @@
-//! Applying a migration in one transaction and one message.
+//! Statements in one transaction, together with the record of them.
 
-use futures_util::{StreamExt, pin_mut};
+use std::io::Cursor;
+
+use futures_util::{SinkExt, StreamExt, pin_mut};
 use jiff::Timestamp;
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use super::engine::Run;
 use super::failure;
-use super::message::RECEIPT_COLUMN;
+use super::message::{Frame, Message, RECEIPT_COLUMN, SEGMENT_COLUMN};
 use super::resolve::resolve;
 use super::session::Session;
 use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
+use crate::model::{Block, Part, Span};
 
-/// Applies `job`, or nothing of it.
-pub(super) async fn apply(run: &Run<'_>, session: &mut Session, job: Job<'_>) -> Outcome {
-    let message = run.context.transactional(job);
-    let answer = match session.client().simple_query_raw(&message.sql).await {
-        Ok(answer) => answer,
-        // Nothing was sent: the session had been closed before.
-        Err(error) => return Err(failure::not_sent(&error)),
+/// How much of a COPY's data is copied out of the file's text at once.
+const CHUNK: usize = 64 << 10;
+
+/// Applies `job` in one transaction, or nothing of it.
+pub(super) async fn apply(
+    run: &Run<'_>,
+    session: &mut Session,
+    job: Job<'_>,
+    modes: &str,
+) -> Outcome {
+    let exchange = Exchange {
+        job,
+        block: &job.migration.up.in_one_block(modes),
+        frame: &run.context.frame(job, modes),
+        is_last: true,
+        refused: FailureKind::RolledBack,
     };
-    let cleaning = session.clean().await;
-    let tally = Tally::of(answer).await;
-    match (tally.committed(), tally.error) {
-        (Some(receipt), None) if cleaning.is_ok() => Ok(receipt),
-        (Some(receipt), _) => {
-            // Applied, whatever came behind.
-            session.spoil();
-            Ok(receipt)
+    match exchange.run(session).await? {
+        Ended::Committed(Some(receipt)) => Ok(receipt),
+        Ended::Committed(None) => resolve(run, session.pid(), job, None).await,
+        Ended::Unclear(error) => resolve(run, session.pid(), job, error.as_ref()).await,
+    }
+}
+
+/// One transaction: a message, or several with a COPY between each two.
+pub(super) struct Exchange<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) block: &'a Block,
+    pub(super) frame: &'a Frame,
+    /// True when the session is cleaned behind it.
+    pub(super) is_last: bool,
+    /// What it is when the server refuses something in it.
+    pub(super) refused: FailureKind,
+}
+
+/// How a transaction ended that no server refused.
+pub(super) enum Ended {
+    /// It is committed; with a receipt when the migration was recorded in it.
+    Committed(Option<Receipt>),
+    /// `COMMIT` was sent and its answer never came.
+    Unclear(Option<Error>),
+}
+
+impl Exchange<'_> {
+    /// Sends it. Up to the last message nothing can have become permanent.
+    pub(super) async fn run(&self, session: &mut Session) -> Result<Ended, Box<Failure>> {
+        let migration = self.job.migration;
+        let parts = migration.up.parts(&migration.source, self.block);
+        let last = parts.len() - 1;
+        for (at, part) in parts.into_iter().enumerate() {
+            match part {
+                Part::Copy { statement, data } => self.copy(session, statement, data).await?,
+                Part::Sql { span, statements } => {
+                    if statements.is_empty() && at != 0 && at != last {
+                        continue;
+                    }
+                    let text = migration.up.text(&migration.source, span);
+                    let ends = (at == 0, at == last);
+                    let message = self.frame.message(&text, (span, statements), ends);
+                    if at == last {
+                        return self.close(session, &message).await;
+                    }
+                    self.open(session, &message).await?;
+                }
+            }
         }
-        (None, Some(error)) if error.as_db_error().is_some() => {
-            Err(failure::of_message(&message, job, &error, tally.completed))
+        Ok(Ended::Unclear(None))
+    }
+
+    /// Sends a message behind which the transaction stays open.
+    async fn open(&self, session: &Session, message: &Message) -> Result<(), Box<Failure>> {
+        let answer = self.send(session, message).await?;
+        let tally = Tally::of(answer).await;
+        match tally.error {
+            None => Ok(()),
+            Some(error) if error.as_db_error().is_some() => {
+                let refusal = (self.refused, &error);
+                Err(failure::of_message(message, self.job, refusal, tally.completed))
+            }
+            Some(error) => Err(failure::lost(self.refused, Some(&error))),
         }
-        (None, Some(error)) => resolve(run, session.pid(), job, &error).await,
-        // The record fails rather than give no receipt.
-        (None, None) => Err(Box::new(Failure::new(
-            FailureKind::Unknown,
-            "the server gave no receipt: `migraph status` tells whether it is applied",
-        ))),
+    }
+
+    /// Sends the message that ends in `COMMIT`.
+    async fn close(&self, session: &mut Session, message: &Message) -> Result<Ended, Box<Failure>> {
+        let answer = self.send(session, message).await?;
+        let cleaning = if self.is_last { session.clean().await } else { Ok(()) };
+        let tally = Tally::of(answer).await;
+        if tally.is_committed() {
+            if cleaning.is_err() || tally.error.is_some() {
+                // Applied, whatever came behind.
+                session.spoil();
+            }
+            return Ok(Ended::Committed(tally.receipt));
+        }
+        match tally.error {
+            Some(error) if error.as_db_error().is_some() => {
+                let refusal = (self.refused, &error);
+                Err(failure::of_message(message, self.job, refusal, tally.completed))
+            }
+            error => Ok(Ended::Unclear(error)),
+        }
+    }
+
+    /// Fails only when the session had been closed before, so that nothing was sent.
+    async fn send(
+        &self,
+        session: &Session,
+        message: &Message,
+    ) -> Result<SimpleQueryStream, Box<Failure>> {
+        let answer = session.client().simple_query_raw(&message.sql).await;
+        answer.map_err(|error| match (self.refused, message.prefix_statements) {
+            (FailureKind::RolledBack, 1..) => failure::not_sent(&error),
+            _ => failure::lost(self.refused, Some(&error)),
+        })
+    }
+
+    /// Streams `data` out of the file's text.
+    ///
+    /// When the server refuses them, tokio-postgres says so at the end of the data,
+    /// and its connection may be of no use behind that: the caller replaces it.
+    async fn copy(
+        &self,
+        session: &Session,
+        statement: usize,
+        data: Span,
+    ) -> Result<(), Box<Failure>> {
+        let migration = self.job.migration;
+        let sql = migration.source.slice(migration.up.statements[statement].span);
+        let data = migration.source.slice(data).as_bytes();
+        let copied = async {
+            let sink = session.client().copy_in::<str, Cursor<Vec<u8>>>(sql).await?;
+            pin_mut!(sink);
+            for chunk in data.chunks(CHUNK) {
+                sink.feed(Cursor::new(chunk.to_vec())).await?;
+            }
+            sink.finish().await
+        };
+        match copied.await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_db_error().is_some() => {
+                Err(failure::of_copy(self.job, statement, (self.refused, &error)))
+            }
+            Err(error) => Err(failure::lost(self.refused, Some(&error))),
+        }
     }
 }
 
@@ -45,22 +167,23 @@ struct Tally {
     /// How many statements are complete.
     completed: usize,
     receipt: Option<Receipt>,
-    /// How many of these came behind the receipt: the record's own, `COMMIT`'s.
-    behind_receipt: usize,
+    /// How many of these came behind the last row of ours, its own statement
+    /// included; `None` before there was one.
+    behind_record: Option<usize>,
     error: Option<Error>,
 }
 
 impl Tally {
     async fn of(answer: SimpleQueryStream) -> Self {
-        let mut tally = Self { completed: 0, receipt: None, behind_receipt: 0, error: None };
+        let mut tally = Self { completed: 0, receipt: None, behind_record: None, error: None };
         pin_mut!(answer);
         while let Some(message) = answer.next().await {
             match message {
                 Ok(SimpleQueryMessage::CommandComplete(_)) => {
                     tally.completed += 1;
-                    tally.behind_receipt += usize::from(tally.receipt.is_some());
+                    tally.behind_record = tally.behind_record.map(|behind| behind + 1);
                 }
-                Ok(SimpleQueryMessage::Row(row)) => tally.receipt = receipt(&row).or(tally.receipt),
+                Ok(SimpleQueryMessage::Row(row)) => tally.row(&row),
                 Ok(_) => {}
                 Err(error) => {
                     tally.error = Some(error);
@@ -71,9 +194,18 @@ impl Tally {
         tally
     }
 
-    /// The receipt, when `COMMIT` is complete too.
-    fn committed(&self) -> Option<Receipt> {
-        self.receipt.filter(|_| self.behind_receipt >= 2)
+    fn row(&mut self, row: &SimpleQueryRow) {
+        let receipt = receipt(row);
+        let segment = row.columns().first().is_some_and(|it| it.name() == SEGMENT_COLUMN);
+        if receipt.is_some() || segment {
+            self.receipt = receipt;
+            self.behind_record = Some(0);
+        }
+    }
+
+    /// True when `COMMIT` is complete too.
+    fn is_committed(&self) -> bool {
+        self.behind_record.is_some_and(|behind| behind >= 2)
     }
 }
 

@@ -393,7 +393,7 @@ impl StatusBody {
         let average = (!times.is_empty()).then(|| round(total / times.len() as f64));
         let unfinished = comparison.unfinished.iter().map(|(node, it)| JsonUnfinished {
             id: graph.id(*node).to_string(),
-            statements_done: it.statements.iter().filter(|one| one.finished).count(),
+            statements_done: it.statements_done(&graph.migration(*node).up),
             interrupted_statement: it.interrupted().map(|one| one.statement),
         });
         Self {

@@ -68,8 +68,10 @@ fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) 
 /// What is unusual about a migration.
 pub(crate) fn flags(migration: &Migration) -> Vec<&'static str> {
     let mut flags = Vec::new();
-    if migration.up.is_non_transactional() {
+    if migration.up.has_bare_statements() {
         flags.push("runs without a transaction");
+    } else if migration.up.is_non_transactional() {
+        flags.push("runs in several transactions");
     }
     if migration.down.is_none() {
         flags.push("no down section");

@@ -27,8 +27,8 @@ pub(crate) fn render(graph: &MigrationGraph, status: &Status) -> String {
         let state = if unfinished.is_some() { "unfinished" } else { "pending" };
         let _ = writeln!(out, "{}", line(state, graph.id(*node).as_str(), None));
         if let Some(unfinished) = unfinished {
-            let done = unfinished.statements.iter().filter(|it| it.finished).count();
-            let all = graph.migration(*node).up.statements.len();
+            let script = &graph.migration(*node).up;
+            let (done, all) = (unfinished.statements_done(script), script.statements.len());
             let _ = write!(out, "           {done} of {all} statements done");
             if let Some(started) = unfinished.interrupted() {
                 let _ =

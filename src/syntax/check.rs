@@ -52,7 +52,7 @@ pub fn check(sql: &str) -> Vec<SyntaxError> {
 }
 
 /// `sql` without what squawk's lexer cuts otherwise than ours, every byte in its
-/// place: COPY's data become blanks, and what an escape string's continuation
+/// place: COPY's data and what only psql reads become blanks, and what an escape string's continuation
 /// holds becomes harmless.
 fn for_parser(sql: &str) -> Cow<'_, str> {
     let mut bytes = Cow::Borrowed(sql.as_bytes());
@@ -73,7 +73,7 @@ fn for_parser(sql: &str) -> Cow<'_, str> {
 fn hidden(token: Token, sql: &str) -> Option<(Range<usize>, u8)> {
     let Span { start, end } = token.span();
     match token.kind {
-        TokenKind::CopyData => Some((start..end, b' ')),
+        TokenKind::CopyData | TokenKind::Restrict => Some((start..end, b' ')),
         // The first part begins with `E`; the continuation with its quote.
         TokenKind::EscapeStr if token.text(sql).starts_with('\'') && end - start > 1 => {
             Some((start + 1..end - 1, b'_'))

@@ -3,32 +3,85 @@
 //! The list of statements that cannot run in a transaction block was made by
 //! running each on PostgreSQL 13 to 18 (`docs/design/transactions.md`).
 
+use super::copy::{self, CopyIn};
 use super::statements::{StatementTokens, statements};
 use super::token::{Token, TokenKind, lex};
-use crate::model::{Span, StatementKind, TransactionControl};
+use crate::model::{Span, StatementKind};
 
-use StatementKind::{Copy, NonTransactional, Plain, Session, SessionReset, Transaction};
+use StatementKind::{NonTransactional, Plain, Session, Undecided};
+
+/// What a statement is to whoever runs the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is sent, and needs this.
+    Runs(StatementKind),
+    /// It begins, ends or shapes a transaction.
+    Control(Control),
+    /// `RESET ALL` or `DISCARD ALL`: undoes what keeps a run safe.
+    SessionReset(&'static str),
+    /// A COPY that cannot be sent.
+    Unfit(CopyIn),
+}
+
+/// A statement that is about the transaction it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// `BEGIN` or `START TRANSACTION`; the span holds its modes, such as
+    /// `ISOLATION LEVEL SERIALIZABLE`, and is empty when there are none.
+    Begin {
+        /// Where the modes stand.
+        modes: Span,
+    },
+    /// `COMMIT` or `END`.
+    Commit {
+        /// With `AND CHAIN`, which begins the next one with the same modes.
+        chain: bool,
+    },
+    /// `ROLLBACK` or `ABORT` of the whole transaction.
+    Rollback,
+    /// `PREPARE TRANSACTION`.
+    Prepare,
+    /// `SET TRANSACTION`.
+    SetTransaction {
+        /// Where the modes stand; `None` for a `SNAPSHOT`, which `BEGIN` does not
+        /// take.
+        modes: Option<Span>,
+    },
+}
 
 /// As many tokens as any of the decisions below looks at, a table's name and
 /// options included.
 const LOOK_AHEAD: usize = 64;
 
-/// What running `statement` needs.
-pub(super) fn kind_of(statement: StatementTokens<'_>) -> StatementKind {
+/// What `statement` is.
+pub(super) fn meaning_of(statement: StatementTokens<'_>) -> Meaning {
     let words = Words::of(statement);
     match words.get(0) {
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "prepare" => {
             transaction(&words)
         }
         "set" | "reset" | "discard" => session(&words),
-        "select" if sets_config(&words) => Session,
-        "copy" => copy(statement),
-        "create" => create(&words),
-        "drop" => drop(&words),
-        "alter" => alter(&words),
+        "copy" => match copy::of_client(statement) {
+            None => Meaning::Runs(Plain),
+            Some(CopyIn::Data(data)) => Meaning::Runs(StatementKind::CopyIn { data }),
+            Some(unfit) => Meaning::Unfit(unfit),
+        },
+        "do" => Meaning::Runs(anonymous_block(statement)),
+        _ => Meaning::Runs(kind_of(&words)),
+    }
+}
+
+fn kind_of(words: &Words) -> StatementKind {
+    match words.get(0) {
+        "create" => create(words),
+        "drop" => drop(words),
+        "alter" => alter(words),
         "vacuum" => NonTransactional("VACUUM"),
-        "reindex" => reindex(&words),
-        "cluster" => cluster(&words),
+        "reindex" => reindex(words),
+        "cluster" => cluster(words),
+        "call" => Undecided,
+        "load" => Session,
+        "select" if sets_a_setting(words) => Session,
         _ => Plain,
     }
 }
@@ -73,72 +126,74 @@ impl Words {
 }
 
 /// <https://www.postgresql.org/docs/current/sql-begin.html> and its neighbours.
-fn transaction(words: &Words) -> StatementKind {
-    use TransactionControl::{Begin, Commit, Other};
+fn transaction(words: &Words) -> Meaning {
+    use Control::{Begin, Commit, Prepare, Rollback};
     // BEGIN, COMMIT, END, ROLLBACK and ABORT may be followed by one of these.
     let noise = usize::from(matches!(words.get(1), "work" | "transaction"));
     let rest = 1 + noise;
-    match words.get(0) {
-        "begin" => Transaction(Begin { modes: words.span_from(rest) }),
-        "start" if words.get(1) == "transaction" => {
-            Transaction(Begin { modes: words.span_from(2) })
+    let control = match words.get(0) {
+        "begin" => Begin { modes: words.span_from(rest) },
+        "start" if words.get(1) == "transaction" => Begin { modes: words.span_from(2) },
+        "commit" if words.get(1) == "prepared" => {
+            return Meaning::Runs(NonTransactional("COMMIT PREPARED"));
         }
-        "commit" if words.get(1) == "prepared" => NonTransactional("COMMIT PREPARED"),
-        "rollback" if words.get(1) == "prepared" => NonTransactional("ROLLBACK PREPARED"),
-        "commit" | "end" if words.get(rest) == "and" && words.get(rest + 1) == "chain" => {
-            Transaction(Other("COMMIT AND CHAIN"))
+        "rollback" if words.get(1) == "prepared" => {
+            return Meaning::Runs(NonTransactional("ROLLBACK PREPARED"));
         }
-        "commit" | "end" => Transaction(Commit),
-        "rollback" if words.get(rest) == "to" => Plain,
-        "rollback" | "abort" => Transaction(Other("ROLLBACK")),
-        "prepare" if words.get(1) == "transaction" => Transaction(Other("PREPARE TRANSACTION")),
-        _ => Plain,
-    }
+        "commit" | "end" => {
+            Commit { chain: words.get(rest) == "and" && words.get(rest + 1) == "chain" }
+        }
+        "rollback" if words.get(rest) == "to" => return Meaning::Runs(Plain),
+        "rollback" | "abort" => Rollback,
+        "prepare" if words.get(1) == "transaction" => Prepare,
+        _ => return Meaning::Runs(Plain),
+    };
+    Meaning::Control(control)
 }
 
-fn session(words: &Words) -> StatementKind {
+fn session(words: &Words) -> Meaning {
     let scope = usize::from(matches!(words.get(1), "session" | "local"));
     match (words.get(0), words.get(1 + scope)) {
-        ("set", "transaction") => Transaction(TransactionControl::Other("SET TRANSACTION")),
-        ("set", "constraints") => Plain,
-        ("set", _) if words.get(1) == "local" => Plain,
-        ("reset", "all") => SessionReset("RESET ALL"),
-        ("discard", "all") => SessionReset("DISCARD ALL"),
-        ("set" | "reset", _) => Session,
-        _ => Plain,
+        ("set", "transaction") => {
+            let modes = words.span_from(2 + scope);
+            let modes = (words.get(2 + scope) != "snapshot").then_some(modes);
+            Meaning::Control(Control::SetTransaction { modes })
+        }
+        ("set", "constraints") => Meaning::Runs(Plain),
+        ("set", _) if words.get(1) == "local" => Meaning::Runs(Plain),
+        ("reset", "all") => Meaning::SessionReset("RESET ALL"),
+        ("discard", "all") => Meaning::SessionReset("DISCARD ALL"),
+        ("set" | "reset", _) => Meaning::Runs(Session),
+        _ => Meaning::Runs(Plain),
     }
 }
 
-/// `SELECT [pg_catalog.]set_config(…)`: pg_dump's way to say SET.
-fn sets_config(words: &Words) -> bool {
-    let schema = if words.get(1) == "pg_catalog" { 2 } else { 0 };
-    words.get(1 + schema) == "set_config" && words.get(2 + schema) == "("
+/// `SELECT pg_catalog.set_config('name', 'value', false)` and nothing more, as
+/// `pg_dump` writes it.
+fn sets_a_setting(words: &Words) -> bool {
+    let qualified = words.get(1) == "pg_catalog" && words.get(2) == ".";
+    let name = if qualified { 3 } else { 1 };
+    let literal = |at: usize| words.get(at).starts_with('\'');
+    words.get(name) == "set_config"
+        && words.get(name + 1) == "("
+        && literal(name + 2)
+        && words.get(name + 3) == ","
+        && literal(name + 4)
+        && words.get(name + 5) == ","
+        && words.get(name + 6) == "false"
+        && words.get(name + 7) == ")"
+        && words.texts.len() == name + 8
 }
 
-/// The direction stands outside the parentheses of a query, at any distance.
-/// `STDIN` and `STDOUT` are interchangeable to the grammar.
-fn copy(statement: StatementTokens<'_>) -> StatementKind {
-    let source = statement.source();
-    let mut depth = 0_usize;
-    let mut direction = None;
-    for token in statement.significant() {
-        match token.kind {
-            TokenKind::Open => depth += 1,
-            TokenKind::Close => depth = depth.saturating_sub(1),
-            _ if depth > 0 => continue,
-            _ => {}
-        }
-        let client = token.is_word(source, "stdin") || token.is_word(source, "stdout");
-        if let Some(what) = direction.filter(|_| client) {
-            return Copy(what);
-        }
-        direction = match () {
-            () if token.is_word(source, "from") => Some("COPY … FROM STDIN"),
-            () if token.is_word(source, "to") => Some("COPY … TO STDOUT"),
-            () => None,
-        };
-    }
-    Plain
+/// A block can end a transaction only where its text says so: `EXECUTE` takes no
+/// transaction control.
+fn anonymous_block(statement: StatementTokens<'_>) -> StatementKind {
+    let mut texts = statement.significant().map(|token| token.text(statement.source()));
+    let may_end = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        ["commit", "rollback", "call"].iter().any(|word| text.contains(word))
+    };
+    if texts.any(may_end) { Undecided } else { Plain }
 }
 
 fn create(words: &Words) -> StatementKind {
@@ -204,7 +259,7 @@ fn reindex(words: &Words) -> StatementKind {
     } else if target.iter().any(|word| words.contains(word)) {
         NonTransactional("REINDEX of a schema or database")
     } else {
-        Plain
+        Undecided
     }
 }
 
@@ -213,7 +268,7 @@ fn cluster(words: &Words) -> StatementKind {
     let everything = words.texts.len() == 1
         || words.texts.len() == 2 && words.starts_with(&["cluster", "verbose"])
         || words.get(1) == "(" && words.texts.last().is_some_and(|last| last == ")");
-    if everything { NonTransactional("CLUSTER of all tables") } else { Plain }
+    if everything { NonTransactional("CLUSTER of all tables") } else { Undecided }
 }
 
 /// The index that a `CREATE INDEX CONCURRENTLY IF NOT EXISTS` names.
@@ -259,9 +314,9 @@ mod tests {
     use super::super::{lex, statements};
     use super::*;
 
-    fn kind(text: &str) -> StatementKind {
+    fn meaning(text: &str) -> Meaning {
         let lexed = lex(text);
-        statements(text, &lexed.tokens)[0].kind()
+        statements(text, &lexed.tokens)[0].meaning()
     }
 
     #[test]
@@ -292,7 +347,8 @@ mod tests {
             "ROLLBACK PREPARED 'x'",
         ];
         for text in outside {
-            assert!(matches!(kind(text), NonTransactional(_)), "{text}: {:?}", kind(text));
+            let found = meaning(text);
+            assert!(matches!(found, Meaning::Runs(NonTransactional(_))), "{text}: {found:?}");
         }
     }
 
@@ -323,9 +379,10 @@ mod tests {
         let inside = [
             "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
             "CREATE INDEX \"concurrently\" ON t (a)",
-            "REINDEX TABLE t",
-            "CLUSTER t USING i",
             "ANALYZE t",
+            "DO $$ BEGIN PERFORM f(); END $$",
+            "SELECT set_config('a.b', f(), false)",
+            "SELECT set_config('a.b', 'x', true)",
             "ALTER DATABASE d SET work_mem = '1MB'",
             "ALTER TABLE p DETACH PARTITION x",
             "ALTER TABLE p DETACH PARTITION x FINALIZE",
@@ -343,40 +400,55 @@ mod tests {
             "select begin from t",
         ];
         for text in inside {
-            assert_eq!(kind(text), Plain, "{text}");
+            assert_eq!(meaning(text), Meaning::Runs(Plain), "{text}");
+        }
+        let undecided = [
+            "REINDEX TABLE t",
+            "CLUSTER t USING i",
+            "CALL p()",
+            "DO $$ BEGIN COMMIT; END $$",
+            "DO LANGUAGE plpgsql 'BEGIN Call p(); END'",
+        ];
+        for text in undecided {
+            assert_eq!(meaning(text), Meaning::Runs(Undecided), "{text}");
         }
     }
 
     #[test]
     fn transaction_and_session_control_is_recognised() {
-        use TransactionControl::{Begin, Commit, Other};
-        let begin = |text: &str, from: usize| {
-            (text.to_owned(), Transaction(Begin { modes: Span::new(from, text.len()) }))
-        };
-        let cases = [
-            ("BEGIN".to_owned(), Transaction(Begin { modes: Span::default() })),
-            begin("START TRANSACTION READ WRITE", 18),
-            begin("begin work isolation level serializable", 11),
-            ("COMMIT WORK".to_owned(), Transaction(Commit)),
-            ("END".to_owned(), Transaction(Commit)),
-            ("COMMIT AND NO CHAIN".to_owned(), Transaction(Commit)),
-            ("END TRANSACTION AND CHAIN".to_owned(), Transaction(Other("COMMIT AND CHAIN"))),
-            ("ROLLBACK".to_owned(), Transaction(Other("ROLLBACK"))),
-            ("abort work".to_owned(), Transaction(Other("ROLLBACK"))),
-            ("PREPARE TRANSACTION 'x'".to_owned(), Transaction(Other("PREPARE TRANSACTION"))),
-            ("SET TRANSACTION READ ONLY".to_owned(), Transaction(Other("SET TRANSACTION"))),
-            ("SET LOCAL TRANSACTION READ ONLY".to_owned(), Transaction(Other("SET TRANSACTION"))),
-            ("SET search_path = x".to_owned(), Session),
-            ("SET SESSION work_mem = 1".to_owned(), Session),
-            ("SELECT pg_catalog.set_config('search_path', '', false)".to_owned(), Session),
-            ("select set_config('a.b', 'c', false)".to_owned(), Session),
-            ("RESET ALL".to_owned(), SessionReset("RESET ALL")),
-            ("DISCARD ALL".to_owned(), SessionReset("DISCARD ALL")),
-            ("COPY t FROM STDIN".to_owned(), Copy("COPY … FROM STDIN")),
-            ("COPY t TO STDOUT (FORMAT csv)".to_owned(), Copy("COPY … TO STDOUT")),
+        use Control::{Begin, Commit, Prepare, Rollback, SetTransaction};
+        let modes = |text: &str, from: usize| Span::new(from, text.len());
+        let (start, work) = ("START TRANSACTION READ WRITE", "begin work isolation level x");
+        let (set, local) = ("SET TRANSACTION READ WRITE", "SET LOCAL TRANSACTION READ WRITE");
+        let controls = [
+            ("BEGIN", Begin { modes: Span::default() }),
+            (start, Begin { modes: modes(start, 18) }),
+            (work, Begin { modes: modes(work, 11) }),
+            ("COMMIT WORK", Commit { chain: false }),
+            ("END", Commit { chain: false }),
+            ("COMMIT AND NO CHAIN", Commit { chain: false }),
+            ("END TRANSACTION AND CHAIN", Commit { chain: true }),
+            ("ROLLBACK", Rollback),
+            ("ROLLBACK AND CHAIN", Rollback),
+            ("abort work", Rollback),
+            ("PREPARE TRANSACTION 'x'", Prepare),
+            (set, SetTransaction { modes: Some(modes(set, 16)) }),
+            (local, SetTransaction { modes: Some(modes(local, 22)) }),
+            ("SET TRANSACTION SNAPSHOT '1'", SetTransaction { modes: None }),
         ];
-        for (text, expected) in cases {
-            assert_eq!(kind(&text), expected, "{text}");
+        for (text, expected) in controls {
+            assert_eq!(meaning(text), Meaning::Control(expected), "{text}");
+        }
+        let others = [
+            ("SET search_path = x", Meaning::Runs(Session)),
+            ("SET SESSION work_mem = 1", Meaning::Runs(Session)),
+            ("SELECT pg_catalog.set_config('search_path', '', false);", Meaning::Runs(Session)),
+            ("RESET ALL", Meaning::SessionReset("RESET ALL")),
+            ("DISCARD ALL", Meaning::SessionReset("DISCARD ALL")),
+            ("COPY t TO STDOUT (FORMAT csv)", Meaning::Unfit(CopyIn::ToClient)),
+        ];
+        for (text, expected) in others {
+            assert_eq!(meaning(text), expected, "{text}");
         }
     }
 }

@@ -7,11 +7,13 @@
 
 mod check;
 mod classify;
+mod copy;
 mod nesting;
 mod statements;
 mod token;
 
 pub use check::{SyntaxError, check, on_large_stack};
-pub use classify::{IndexName, index_if_not_exists};
+pub use classify::{Control, IndexName, Meaning, index_if_not_exists};
+pub use copy::{CopyIn, copied_table};
 pub use statements::{StatementTokens, statements};
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};

@@ -1,14 +1,16 @@
 //! Where statements begin and end.
 
-use super::classify::kind_of;
+use super::classify::{Meaning, meaning_of};
 use super::token::{Token, TokenKind};
-use crate::model::{Span, StatementKind};
+use crate::model::Span;
 
 /// One statement as a run of tokens, comments inside it included.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementTokens<'a> {
     source: &'a str,
     tokens: &'a [Token],
+    /// The data that follow its line, when it is a COPY from the client.
+    data: Option<Span>,
 }
 
 impl<'a> StatementTokens<'a> {
@@ -19,8 +21,20 @@ impl<'a> StatementTokens<'a> {
     }
 
     /// What running it needs.
-    pub fn kind(&self) -> StatementKind {
-        kind_of(*self)
+    pub fn meaning(&self) -> Meaning {
+        meaning_of(*self)
+    }
+
+    /// True for a statement that only changes rows, which any transaction allows.
+    pub fn changes_rows(&self) -> bool {
+        let words = ["insert", "update", "delete", "merge", "truncate"];
+        let first = self.tokens.first();
+        first.is_some_and(|first| words.iter().any(|word| first.is_word(self.source, word)))
+    }
+
+    /// The data behind it.
+    pub(super) fn data(self) -> Option<Span> {
+        self.data
     }
 
     /// The tokens PostgreSQL's grammar sees, without the final `;`.
@@ -43,25 +57,32 @@ impl<'a> StatementTokens<'a> {
 /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`, `BEGIN` and `CASE` open and `END`
 /// closes a body. Empty statements (`;;`) are left out.
 pub fn statements<'a>(source: &'a str, tokens: &'a [Token]) -> Vec<StatementTokens<'a>> {
-    let mut found = Vec::new();
+    let mut found: Vec<StatementTokens<'a>> = Vec::new();
     let mut scan = Scan::default();
     let mut first = None;
     let mut last = 0;
     for (at, token) in tokens.iter().enumerate().filter(|(_, t)| t.kind.is_significant()) {
+        if token.kind == TokenKind::CopyData {
+            // The lexer puts it behind the `;` of a COPY only.
+            if let Some(copy) = found.last_mut().filter(|_| first.is_none()) {
+                copy.data = Some(token.span());
+            }
+            continue;
+        }
         let ends = scan.ends_statement(source, *token);
-        if first.is_none() && !ends && token.kind != TokenKind::CopyData {
+        if first.is_none() && !ends {
             first = Some(at);
         }
         last = at;
         if ends {
             if let Some(start) = first.take() {
-                found.push(StatementTokens { source, tokens: &tokens[start..=at] });
+                found.push(StatementTokens { source, tokens: &tokens[start..=at], data: None });
             }
             scan = Scan::default();
         }
     }
     if let Some(start) = first {
-        found.push(StatementTokens { source, tokens: &tokens[start..=last] });
+        found.push(StatementTokens { source, tokens: &tokens[start..=last], data: None });
     }
     found
 }

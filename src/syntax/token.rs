@@ -45,14 +45,18 @@ pub enum TokenKind {
     CopyData,
     /// `\` and the rest of its line: a psql command.
     Backslash,
+    /// `\restrict TOKEN` or `\unrestrict TOKEN` between two statements, as
+    /// `pg_dump` writes them: means something to psql only.
+    Restrict,
     /// A character that no SQL has.
     Unknown,
 }
 
 impl TokenKind {
-    /// True for what PostgreSQL's grammar sees: neither blank nor comment.
+    /// True for what PostgreSQL's grammar sees: neither blank nor comment, nor
+    /// what only psql reads.
     pub fn is_significant(self) -> bool {
-        !matches!(self, Self::Blank | Self::LineComment | Self::BlockComment)
+        !matches!(self, Self::Blank | Self::LineComment | Self::BlockComment | Self::Restrict)
     }
 }
 
@@ -216,7 +220,9 @@ impl Lexer<'_> {
     /// string.
     fn push_psql_command(&mut self, start: usize) -> usize {
         let end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        self.push(TokenKind::Backslash, start, end);
+        let between = self.copy == CopyState::StatementStart;
+        let skipped = between && is_restrict(&self.text[start..end]);
+        self.push(if skipped { TokenKind::Restrict } else { TokenKind::Backslash }, start, end);
         end
     }
 
@@ -242,6 +248,16 @@ impl Lexer<'_> {
         self.copy = CopyState::StatementStart;
         end
     }
+}
+
+/// `\restrict` or `\unrestrict` and the token that psql asks for, which is random
+/// (<https://www.postgresql.org/docs/current/app-psql.html>).
+fn is_restrict(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let command = words.next().is_some_and(|word| matches!(word, "\\restrict" | "\\unrestrict"));
+    let token =
+        words.next().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    command && token && words.next().is_none()
 }
 
 /// The end of the string that begins with the quote at `start`, where
@@ -364,6 +380,27 @@ mod tests {
             ]
         );
         assert_eq!(lex(text).unterminated, None);
+    }
+
+    #[test]
+    fn the_lines_that_restrict_psql_are_insignificant_between_statements() {
+        let cases = [
+            (
+                "\\restrict aB3\nselect 1;\n\n\\unrestrict aB3\n",
+                [TokenKind::Restrict; 2].as_slice(),
+            ),
+            ("copy t from stdin;\n1\n\\.\n\\restrict x", &[TokenKind::Restrict]),
+            ("select 1\n\\restrict x\n;", &[TokenKind::Backslash]),
+            ("\\restrict", &[TokenKind::Backslash]),
+            ("\\restrict a b", &[TokenKind::Backslash]),
+            ("\\restricted a", &[TokenKind::Backslash]),
+        ];
+        for (text, expected) in cases {
+            let lines = shown(text).into_iter().map(|(kind, _)| kind);
+            let commands = [TokenKind::Restrict, TokenKind::Backslash];
+            let found: Vec<_> = lines.filter(|kind| commands.contains(kind)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
     }
 
     #[test]

@@ -10,15 +10,20 @@
 #![expect(unreachable_pub, reason = "a test binary's modules export to each other")]
 
 mod applying;
+mod copy;
 mod crashes;
+mod dump;
 mod failures;
 mod fast;
 mod fingerprint;
+mod guard;
 mod harness;
+mod lost;
 mod poolers;
 mod refusals;
 mod retries;
 mod room;
 mod sample;
+mod segments;
 mod settings;
 mod statements;

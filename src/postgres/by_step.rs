@@ -1,9 +1,10 @@
-//! Applying a migration that cannot run in a transaction, one statement at a time.
+//! Applying a migration that does not run in one transaction, step by step.
 //!
-//! Before each statement a row that says `started` is committed, after it that
-//! it is finished; so a later run knows which were done, and which one nobody
-//! knows about. Statements that only change the session are not recorded: a
-//! resumed script needs them again.
+//! A segment is one transaction together with the row that says so: it is done and
+//! recorded, or neither. Around a statement that cannot be in one stand two rows:
+//! before it one that says `started` is committed, after it that it is finished; so
+//! a later run knows which were done, and which one nobody knows about. What only
+//! changes the session is not recorded: a resumed script needs it again.
 
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
-use super::message::{Timeouts, timeouts};
+use super::failure;
+use super::message::{AS_OURSELVES, Timeouts, timeouts};
+use super::resolve::resolve_segment;
 use super::session::Session;
-use super::{failure, transactional};
+use super::transactional::{self, Ended, Exchange};
 use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
-use crate::model::{Statement, StatementKind};
+use crate::model::{Block, Statement, StatementKind, Step};
 use crate::parse::statement_checksum;
 use crate::syntax::{IndexName, index_if_not_exists};
 
@@ -25,7 +28,7 @@ use crate::syntax::{IndexName, index_if_not_exists};
 pub(super) async fn apply(
     run: &Run<'_>,
     session: &mut Session,
-    job: Job<'_>,
+    (job, steps): (Job<'_>, &[Step]),
     tell: &dyn Fn(usize),
 ) -> Outcome {
     let mut script = ScriptRun { run, session, job };
@@ -33,8 +36,11 @@ pub(super) async fn apply(
     for set in timeouts("SET", job, own) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
     }
-    for (index, statement) in job.migration.up.statements.iter().enumerate() {
-        script.step(index + 1, statement, tell).await?;
+    for (index, step) in steps.iter().enumerate() {
+        let is_last = index + 1 == steps.len();
+        if let Some(receipt) = script.step(step, is_last, tell).await? {
+            return Ok(receipt);
+        }
     }
     let receipt = script.record().await?;
     // A session that cannot be cleaned shows at its next use.
@@ -49,19 +55,86 @@ struct ScriptRun<'a, 'l> {
 }
 
 impl ScriptRun<'_, '_> {
+    /// With the last segment comes the receipt.
     async fn step(
         &mut self,
+        step: &Step,
+        is_last: bool,
+        tell: &dyn Fn(usize),
+    ) -> Result<Option<Receipt>, Box<Failure>> {
+        let is_done = step.statements().end <= self.job.completed;
+        match step {
+            Step::Segment(block) if is_done => self.settings_of(block).await.map(|()| None),
+            Step::Segment(block) => {
+                tell(step.number());
+                self.segment(step, block, is_last).await
+            }
+            Step::Bare(index) => {
+                let statement = &self.job.migration.up.statements[*index];
+                if statement.kind == StatementKind::Session {
+                    tell(step.number());
+                    self.setting(step.number(), statement).await?;
+                } else if !is_done {
+                    self.bare(step.number(), statement, tell).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Changes the session, and nothing that a fence would have to guard.
+    async fn setting(&self, number: usize, statement: &Statement) -> Result<(), Box<Failure>> {
+        let sql = self.job.migration.source.slice(statement.span);
+        match self.send(sql).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_db_error().is_none() => {
+                Err(failure::lost(FailureKind::Halted, Some(&error)))
+            }
+            Err(error) => Err(failure::of_statement(self.job, number, &error)),
+        }
+    }
+
+    /// What a segment that is done has left in the session, for those behind it.
+    async fn settings_of(&self, block: &Block) -> Result<(), Box<Failure>> {
+        for index in block.statements.clone() {
+            let statement = &self.job.migration.up.statements[index];
+            if statement.kind == StatementKind::Session {
+                self.setting(index + 1, statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn segment(
+        &mut self,
+        step: &Step,
+        block: &Block,
+        is_last: bool,
+    ) -> Result<Option<Receipt>, Box<Failure>> {
+        let script = &self.job.migration.up;
+        let sql = self.job.migration.source.slice(script.span_of(step));
+        let checksum = statement_checksum(sql).to_hex();
+        let frame = self.run.context.segment_frame(self.job, block, &checksum, is_last);
+        let refused = FailureKind::Halted;
+        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused };
+        match exchange.run(self.session).await? {
+            Ended::Committed(receipt) => Ok(receipt),
+            Ended::Unclear(error) => {
+                let what = (self.job, step.number());
+                resolve_segment(self.run, self.session.pid(), what, error.as_ref()).await
+            }
+        }
+    }
+
+    /// A statement outside of any transaction of ours.
+    async fn bare(
+        &self,
         number: usize,
         statement: &Statement,
         tell: &dyn Fn(usize),
     ) -> Result<(), Box<Failure>> {
-        let recorded = statement.kind != StatementKind::Session;
-        if recorded && number <= self.job.completed {
-            return Ok(());
-        }
         let sql = self.job.migration.source.slice(statement.span);
-        let started = if recorded { self.started(number, sql) } else { String::new() };
-        self.fenced(&started).await?;
+        self.fenced(&self.started(number, sql)).await?;
         tell(number);
         if let Err(error) = self.send(sql).await {
             return Err(self.failed(number, statement, &error).await);
@@ -69,10 +142,7 @@ impl ScriptRun<'_, '_> {
         if let Some(index) = index_if_not_exists(sql) {
             self.check_valid(number, &index).await?;
         }
-        if recorded {
-            self.finish(number).await?;
-        }
-        Ok(())
+        self.finish(number).await
     }
 
     /// Sends one message and waits for its end.
@@ -94,7 +164,7 @@ impl ScriptRun<'_, '_> {
     async fn fenced(&self, sql: &str) -> Result<(), Box<Failure>> {
         let context = &self.run.context;
         let message = format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;SELECT pg_catalog.pg_try_advisory_lock_shared({});SELECT {};{sql}COMMIT",
+            "BEGIN;SET LOCAL synchronous_commit=on;SELECT pg_catalog.pg_try_advisory_lock_shared({});SELECT {};{AS_OURSELVES}{sql}COMMIT",
             context.work_key,
             context.fence("-"),
         );
@@ -128,7 +198,8 @@ impl ScriptRun<'_, '_> {
             self.statements(),
             self.id(),
         );
-        let message = format!("BEGIN;SET LOCAL synchronous_commit=on;{update};COMMIT");
+        let message =
+            format!("BEGIN;SET LOCAL synchronous_commit=on;{AS_OURSELVES}{update};COMMIT");
         let Err(error) = self.send(&message).await else { return Ok(()) };
         if self.run.lock.client().batch_execute(&message).await.is_err() {
             return Err(self.interrupted(number, &error));
@@ -147,19 +218,10 @@ impl ScriptRun<'_, '_> {
 
     /// Writes the migration's row once every statement is finished.
     async fn record(&self) -> Outcome {
-        let (statements, id) = (self.statements(), self.id());
-        let mine = format!("FROM {statements} WHERE migration_id OPERATOR(pg_catalog.=) {id}");
-        let elapsed = format!(
-            "(SELECT pg_catalog.round((pg_catalog.sum(EXTRACT(epoch FROM finished_at OPERATOR(pg_catalog.-) started_at)) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3) {mine})"
-        );
-        let elapsed = format!("COALESCE({elapsed},0)");
-        let began = format!(
-            "COALESCE((SELECT pg_catalog.min(started_at) {mine}),pg_catalog.clock_timestamp())"
-        );
-        let record = self.run.context.record(self.job, &id, &elapsed, &began);
+        let record = self.run.context.record_of_steps(self.job);
         let fence = self.run.context.fence("-");
         let message = format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;RESET SESSION AUTHORIZATION;RESET ROLE;SELECT {fence};{record};COMMIT"
+            "BEGIN;SET LOCAL synchronous_commit=on;{AS_OURSELVES}SELECT {fence};{record};COMMIT"
         );
         match self.send(&message).await {
             Ok(Some(receipt)) => Ok(receipt),
@@ -169,8 +231,7 @@ impl ScriptRun<'_, '_> {
     }
 
     fn not_recorded(why: &str) -> Box<Failure> {
-        let message =
-            format!("every statement is done, but the migration could not be recorded: {why}");
+        let message = format!("every step is done, but the migration could not be recorded: {why}");
         Box::new(
             Failure::new(FailureKind::Halted, message)
                 .hint("run `migraph up` again: it records it without running a statement twice"),

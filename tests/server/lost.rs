@@ -1,0 +1,109 @@
+//! A network that is cut while the server works on, commits, and cannot say so.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use super::harness::{Database, Project, start};
+
+/// What a script says where its connection is to be cut. The server takes long
+/// enough behind it to commit unseen.
+const CUT: &[u8] = b"pg_sleep(0.9)";
+
+/// A way to `database` that cuts each connection once `CUT` has passed it.
+fn cutting(database: &Database) -> Database {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let to = database.port;
+    spawn(move || {
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (to_client, from_server) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            spawn(move || pass(from_server, to_client, &[]));
+            spawn(move || pass(client, server, CUT));
+        }
+    });
+    Database { name: database.name.clone(), port }
+}
+
+/// Passes on what comes, until the end or some time behind `cut`.
+fn pass(mut from: TcpStream, mut to: TcpStream, cut: &[u8]) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+        if !cut.is_empty() && buffer[..length].windows(cut.len()).any(|it| it == cut) {
+            sleep(Duration::from_millis(200));
+            let _ = from.shutdown(Shutdown::Both);
+            // The server commits and finds nobody to tell.
+            sleep(Duration::from_millis(1500));
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn project(sql: &str) -> Project {
+    Project::new(&[("0001_n", "", "CREATE TABLE n (i int);"), ("0002_s", "0001_n", sql)])
+}
+
+const NUMBERS: &str = "SELECT string_agg(i::text, ' ' ORDER BY i) FROM n";
+const UNSEEN: &str = "SET LOCAL client_connection_check_interval = 0; SELECT pg_sleep(0.9);";
+
+#[test]
+fn what_was_committed_unseen_is_found_in_the_ledger() {
+    let cases = [
+        format!("INSERT INTO n SELECT 1; {UNSEEN}"),
+        format!("COPY n FROM stdin;\n1\n\\.\n{UNSEEN}"),
+        format!("INSERT INTO n SELECT 1;\nBEGIN; {UNSEEN} COMMIT;"),
+    ];
+    for sql in cases {
+        let project = project(&sql);
+        let url = cutting(&project.database).url();
+        start(project.dir.path(), &url, &["up"], &[]).end().exits(0);
+        assert_eq!(project.database.sql(NUMBERS), "1", "{sql}");
+        assert_eq!(project.ledger(), "0001_n 0002_s");
+    }
+}
+
+#[test]
+fn a_segment_that_was_committed_unseen_is_not_run_again() {
+    let sql = format!(
+        "BEGIN; INSERT INTO n SELECT 1; {UNSEEN} COMMIT;\nBEGIN; INSERT INTO n SELECT 2; COMMIT;"
+    );
+    let project = project(&sql);
+    let url = cutting(&project.database).url();
+    let ended = start(project.dir.path(), &url, &["up"], &[]).end().exits(1);
+    ended.says(&[
+        "begins with statement 1 is done and recorded",
+        "the connection was lost behind it",
+    ]);
+    assert_eq!(project.database.sql(NUMBERS), "1");
+    project.run(&["up"]).exits(0);
+    assert_eq!(project.database.sql(NUMBERS), "1 2");
+}
+
+#[test]
+fn what_was_cut_off_before_its_commit_is_rolled_back() {
+    let slow = "INSERT INTO n SELECT 1; SELECT pg_sleep(0.9);";
+    let cases = [
+        // COMMIT is in the message, but the backend notices that nobody is there.
+        (format!("{slow} SELECT pg_sleep(60);"), "nothing of it was applied"),
+        (format!("BEGIN; {slow} SELECT pg_sleep(60); COMMIT; SELECT 1;"), "is rolled back"),
+        // COMMIT would have come with a later message.
+        (format!("{slow}\nCOPY n FROM stdin;\n2\n\\."), "all of which is rolled back"),
+    ];
+    for (sql, message) in cases {
+        let project = project(&sql);
+        let url = cutting(&project.database).url();
+        start(project.dir.path(), &url, &["up"], &[]).end().exits(1).says(&[message]);
+        project.database.until_gone();
+        assert_eq!(project.database.sql(NUMBERS), "", "{sql}");
+        project.write("0002_s", "0001_n", "INSERT INTO n SELECT 3;");
+        project.run(&["up"]).exits(0);
+        assert_eq!(project.database.sql(NUMBERS), "3");
+    }
+}
