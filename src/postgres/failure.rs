@@ -174,9 +174,9 @@ pub(super) fn guard(error: &Error) -> Option<Failure> {
         return Some(Failure::new(FailureKind::RolledBack, text).hint(hint));
     }
     if message.contains("migraph:ended") {
-        let text = "the script is not in the transaction that migraph began for it: what it committed itself is committed, everything else is rolled back, and the migration is not recorded";
+        let text = "the script is not in the transaction that migraph began for it: it ended that, or reset the session. What it committed itself is committed, everything else is rolled back, and the migration is not recorded";
         return Some(Failure::new(FailureKind::Unknown, text).hint(
-            "something in it commits, perhaps a procedure, or changes the setting `migraph.tx`: look at the database, undo what was committed, and split the file",
+            "something in it commits, runs RESET ALL or changes the setting `migraph.tx`, perhaps inside a function: look at the database, undo what was committed, and split the file",
         ));
     }
     None

@@ -35,6 +35,21 @@ fn a_failed_statement_is_the_only_one_that_runs_again() {
 }
 
 #[test]
+fn a_script_may_become_somebody_else_and_the_ledger_stays_ours() {
+    let role = format!("else_{}", project("").database.name);
+    let sql = format!(
+        "CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role};\nSET ROLE {role};\nSELECT pg_catalog.set_config('search_path', 'public', false);\nCREATE TABLE owned (i int);\nSET default_transaction_read_only = off;\nCREATE INDEX CONCURRENTLY owned_i ON owned (nope);\nRESET ROLE;"
+    );
+    let project = project(&sql);
+    project.run(&["up"]).exits(1).says(&["SQLSTATE 42703", "statement 7 of 8"]);
+    project.write("0002_i", "0001_t", &sql.replace("nope", "i"));
+    project.run(&["up"]).exits(0);
+    let owner = "SELECT relowner::regrole FROM pg_class WHERE relname = 'owned_i'";
+    assert_eq!(project.database.sql(owner), role, "SET ROLE is repeated");
+    assert_eq!(project.ledger(), "0001_t 0002_i");
+}
+
+#[test]
 fn a_changed_statement_that_has_run_refuses_to_go_on() {
     let sql = "INSERT INTO n VALUES (1);\nCREATE INDEX CONCURRENTLY i ON t (nope);";
     let project = project(sql);
