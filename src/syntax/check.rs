@@ -1,7 +1,6 @@
 //! The parser's verdict on a script.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
@@ -46,39 +45,65 @@ pub fn check(sql: &str) -> Vec<SyntaxError> {
         let span = Span::at(deep.offset);
         return vec![SyntaxError::TooDeep { span, limit: MAX_BRACKETS }];
     }
-    let sql = for_parser(sql);
-    catch_unwind(AssertUnwindSafe(|| parse_errors(&sql)))
-        .unwrap_or_else(|_| vec![SyntaxError::ParserFailed])
+    let (shown, left_out) = for_parser(sql);
+    let errors = catch_unwind(AssertUnwindSafe(|| parse_errors(&shown)))
+        .unwrap_or_else(|_| vec![SyntaxError::ParserFailed]);
+    errors.into_iter().map(|error| left_out.restore(error)).collect()
 }
 
-/// `sql` without what squawk's lexer cuts otherwise than ours, every byte in its
-/// place: COPY's data and what only psql reads become blanks, and what an escape string's continuation
-/// holds becomes harmless.
-fn for_parser(sql: &str) -> Cow<'_, str> {
-    let mut bytes = Cow::Borrowed(sql.as_bytes());
+/// `sql` without what squawk's lexer cuts otherwise than ours: without COPY's data,
+/// which may be all but the whole of a file, and without what only psql reads; what
+/// an escape string's continuation holds becomes harmless.
+fn for_parser(sql: &str) -> (Cow<'_, str>, LeftOut) {
+    let mut shown = String::new();
+    let mut left_out = LeftOut::default();
+    let mut at = 0;
     for token in lex(sql).tokens {
-        let Some((inside, blank)) = hidden(token, sql) else { continue };
-        let line_ends = |byte: &u8| *byte == b'\n';
-        let hide = |byte: &mut u8| *byte = blank;
-        bytes.to_mut()[inside].iter_mut().filter(|byte| !line_ends(byte)).for_each(hide);
+        let Span { start, end } = token.span();
+        if !is_hidden(token, sql) {
+            continue;
+        }
+        shown.push_str(&sql[at..start]);
+        if token.kind == TokenKind::EscapeStr {
+            // Byte for byte: it may have no end, and then end in any character.
+            let inside = &sql.as_bytes()[start + 1..end - 1];
+            shown.push('\'');
+            shown.extend(inside.iter().map(|byte| if *byte == b'\n' { '\n' } else { '_' }));
+            shown.push('\'');
+        } else {
+            left_out.0.push((shown.len(), end - start));
+        }
+        at = end;
     }
-    match bytes {
-        Cow::Borrowed(_) => Cow::Borrowed(sql),
-        // Whole tokens were replaced, so no character was cut in two.
-        Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(sql), Cow::Owned),
+    if at == 0 {
+        return (Cow::Borrowed(sql), left_out);
+    }
+    shown.push_str(&sql[at..]);
+    (Cow::Owned(shown), left_out)
+}
+
+fn is_hidden(token: Token, sql: &str) -> bool {
+    let text = token.text(sql);
+    match token.kind {
+        TokenKind::CopyData | TokenKind::Restrict => true,
+        // The first part begins with `E`; the continuation with its quote.
+        TokenKind::EscapeStr => text.len() > 1 && text.starts_with('\''),
+        _ => false,
     }
 }
 
-/// The part of `token` that the parser must not see, and what to put there.
-fn hidden(token: Token, sql: &str) -> Option<(Range<usize>, u8)> {
-    let Span { start, end } = token.span();
-    match token.kind {
-        TokenKind::CopyData | TokenKind::Restrict => Some((start..end, b' ')),
-        // The first part begins with `E`; the continuation with its quote.
-        TokenKind::EscapeStr if token.text(sql).starts_with('\'') && end - start > 1 => {
-            Some((start + 1..end - 1, b'_'))
-        }
-        _ => None,
+/// What the parser was not shown: where it would be, and its length.
+#[derive(Default)]
+struct LeftOut(Vec<(usize, usize)>);
+
+impl LeftOut {
+    /// The same error, in the text as it is written.
+    fn restore(&self, error: SyntaxError) -> SyntaxError {
+        let SyntaxError::Invalid { message, span } = error else { return error };
+        let before = |n: usize| self.0[..n].iter().map(|(_, length)| length).sum::<usize>();
+        let start = span.start + before(self.0.partition_point(|(at, _)| *at <= span.start));
+        let end = span.end + before(self.0.partition_point(|(at, _)| *at < span.end));
+        SyntaxError::Invalid { message, span: Span::new(start, end) }
     }
 }
 
@@ -156,9 +181,15 @@ mod tests {
         for sql in valid {
             assert_eq!(check(sql), [], "{sql}");
         }
+        check("select E'a'\n'é");
         let errors = check("copy t from stdin;\né\n\\.\nselekt 1;");
         let message = "no statement begins like this".to_owned();
-        assert_eq!(errors.first(), Some(&SyntaxError::Invalid { message, span: Span::at(25) }));
+        let span = Span::at(25);
+        assert_eq!(errors.first(), Some(&SyntaxError::Invalid { message: message.clone(), span }));
+        let twice = "\\restrict e\ncopy t from stdin;\n\\.\ncopy t from stdin;\n1\n\\.\nselekt 1;";
+        let errors = check(twice);
+        let span = Span::at(twice.find("selekt").unwrap());
+        assert_eq!(errors.first(), Some(&SyntaxError::Invalid { message, span }));
     }
 
     #[test]
