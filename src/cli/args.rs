@@ -89,7 +89,7 @@ pub(super) struct PlanArgs {
     /// Measured times: a report of `up --format json`
     #[arg(long, value_name = "FILE")]
     pub(super) timings: Option<PathBuf>,
-    /// How many workers to estimate for [default: 4, or what the server can spare]
+    /// How many workers to estimate for; without it 4, or what the server can spare
     #[arg(long, short, value_name = "N", value_parser = jobs())]
     pub(super) jobs: Option<u16>,
     /// The same as `--format dot`
@@ -119,8 +119,8 @@ pub(super) struct UpArgs {
     /// Only these migrations and what they need
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub(super) target: Vec<String>,
-    /// At most so many migrations at once, each on a connection of its own
-    /// [default: 4, or what the server can spare]
+    /// At most so many migrations at once, each on a connection of its own; without
+    /// it 4, or what the server can spare
     #[arg(long, short, value_name = "N", value_parser = jobs())]
     pub(super) jobs: Option<u16>,
     /// Finish each layer before the next, or start each migration when it is ready

@@ -10,7 +10,6 @@
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use super::error::ConnectError;
@@ -236,14 +235,13 @@ pub(super) async fn first_row(client: &Client, sql: &str) -> Result<Vec<Option<S
     Ok(row.map(|row| (0..row.len()).map(|at| column(row, at)).collect()).unwrap_or_default())
 }
 
-/// What poolers say of startup options: PgBouncer "unsupported startup parameter:
-/// options", since 1.20 "… in options: migraph.token", RDS Proxy "Feature not
-/// supported: RDS Proxy currently doesn't support command-line options."
+/// What poolers say of startup options: PgBouncer (08P01) "unsupported startup
+/// parameter: options", since 1.20 and at Neon "… in options: migraph.token", RDS
+/// Proxy "… doesn't support command-line options". Their codes differ.
 fn refuses_options(error: &Error) -> bool {
-    let Some(server) = error.as_db_error() else { return false };
-    let codes = [SqlState::PROTOCOL_VIOLATION, SqlState::FEATURE_NOT_SUPPORTED];
-    let texts = ["startup parameter", "command-line options", "startup option"];
-    codes.contains(server.code()) && texts.iter().any(|text| server.message().contains(text))
+    let texts = ["unsupported startup parameter", "support command-line options"];
+    let said = error.as_db_error().map(tokio_postgres::error::DbError::message);
+    said.is_some_and(|said| texts.iter().any(|text| said.contains(text)))
 }
 
 #[cfg(test)]

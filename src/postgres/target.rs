@@ -24,7 +24,7 @@ pub(super) const TOKEN_SETTING: &str = "migraph.token";
 /// A database and how to reach it. `Display` names it without any secret.
 ///
 /// One from [`Target::new`] knows nothing of the server yet;
-/// [`super::reach`] makes one that does.
+/// [`Target::reach`] makes one that does.
 #[derive(Clone)]
 pub struct Target {
     /// Without startup options.
