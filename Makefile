@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test check unit docs bench setup setup-test
+.PHONY: demo test faults bench setup setup-test
 
 # Ephemeral servers are thrown away: memory is the place for them.
 SCRATCH := $(shell test -d /dev/shm -a -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
@@ -25,6 +25,10 @@ test: setup-test
 	cargo clippy --locked --all-targets -- -D warnings
 	TMPDIR=$(SCRATCH) cargo test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# The long simulation of the run loop: a hundred thousand seeds.
+faults:
+	MIGRAPH_SEEDS=100000 cargo test --locked --release --test simulation
 
 bench: setup
 	cargo bench --locked

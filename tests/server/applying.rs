@@ -40,12 +40,12 @@ fn a_later_file_that_an_applied_one_needs_is_simply_pending() {
 }
 
 #[test]
-fn two_runs_at_the_same_moment_apply_everything_once() {
+fn twenty_runs_at_the_same_moment_apply_everything_once() {
     let sql =
         "CREATE TABLE IF NOT EXISTS n (i int); INSERT INTO n VALUES (1); SELECT pg_sleep(0.1);";
     let project =
         Project::new(&[("0001_a", "", sql), ("0002_b", "0001_a", sql), ("0003_c", "0002_b", sql)]);
-    let runs: Vec<_> = (0..5).map(|_| project.start(&["up", "--format", "json"])).collect();
+    let runs: Vec<_> = (0..20).map(|_| project.start(&["up", "--format", "json"])).collect();
     let ended: Vec<_> = runs.into_iter().map(|run| run.end().exits(0)).collect();
     let applied: usize =
         ended.iter().map(|run| run.json()["migrations"].as_array().unwrap().len()).sum();
