@@ -27,9 +27,9 @@ fn sleepers(seconds: &str) -> Project {
 
 #[test]
 fn an_interrupt_lets_what_runs_finish() {
-    let project = sleepers("0.7");
+    let project = sleepers("2");
     let run = project.start(&["up", "--jobs", "2"]);
-    running(&project.database, "pg_sleep(0.7)", 2);
+    running(&project.database, "pg_sleep(2)", 2);
     run.signal(Signal::SIGINT);
     let ended = run.end().exits(130);
     ended.says(&[
@@ -78,7 +78,7 @@ fn a_signal_while_waiting_for_the_lock_ends_the_wait() {
 /// switched off by the script itself.
 #[test]
 fn a_killed_run_leaves_an_orphan_that_the_next_run_waits_for() {
-    let orphan = "SET LOCAL client_connection_check_interval = 0; INSERT INTO n VALUES (1); SELECT pg_sleep(1.5);";
+    let orphan = "SET LOCAL client_connection_check_interval = 0; INSERT INTO n VALUES (1); SELECT pg_sleep(3);";
     let count = "INSERT INTO n VALUES (2);";
     let project = Project::new(&[
         ("0001_n", "", "CREATE TABLE n (i int);"),
@@ -87,7 +87,7 @@ fn a_killed_run_leaves_an_orphan_that_the_next_run_waits_for() {
         ("0004_after", "0003_after", count),
     ]);
     let run = project.start(&["up"]);
-    running(&project.database, "pg_sleep(1.5)", 1);
+    running(&project.database, "pg_sleep(3)", 1);
     run.signal(Signal::SIGKILL);
     assert_eq!(run.end().code, None);
     let next = project.run(&["up"]).exits(0);
@@ -134,12 +134,12 @@ fn a_terminated_backend_has_rolled_back() {
 fn a_worker_that_was_lost_while_idle_is_replaced() {
     let project = Project::new(&[
         ("0001_quick", "", "CREATE TABLE a ();"),
-        ("0002_slow", "", "SELECT pg_sleep(0.7);"),
+        ("0002_slow", "", "SELECT pg_sleep(2);"),
         ("0003_b", "0001_quick", "CREATE TABLE b ();"),
         ("0004_c", "0001_quick", "CREATE TABLE c ();"),
     ]);
     let run = project.start(&["up", "--jobs", "2"]);
-    running(&project.database, "pg_sleep(0.7)", 1);
+    running(&project.database, "pg_sleep(2)", 1);
     let idle = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'DISCARD ALL' AND state = 'idle' AND datname = current_database()";
     project.database.until(idle, "1");
     run.end().exits(0);

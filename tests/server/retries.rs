@@ -16,7 +16,7 @@ fn attempts(database: &Database, outcome: &str) -> String {
 fn a_deadlock_between_two_migrations_is_tried_again() {
     let sql = |first: &str, second: &str| {
         format!(
-            "ALTER TABLE {first} ADD COLUMN {first}_1 int; SELECT pg_sleep(0.4); ALTER TABLE {second} ADD COLUMN {first}_2 int;"
+            "ALTER TABLE {first} ADD COLUMN {first}_1 int; SELECT pg_sleep(1); ALTER TABLE {second} ADD COLUMN {first}_2 int;"
         )
     };
     let project = Project::new(&[
@@ -32,7 +32,7 @@ fn a_deadlock_between_two_migrations_is_tried_again() {
 
 #[test]
 fn a_race_for_a_row_of_the_catalogue_is_tried_again() {
-    let sql = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT pg_sleep(0.3);";
+    let sql = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT pg_sleep(1);";
     let project = Project::new(&[("0001_a", "", sql), ("0002_b", "", sql), ("0003_c", "", sql)]);
     let json = project.run(&["up", "--jobs", "3", "--format", "json"]).exits(0).json();
     assert!(retries(&json) >= 1, "{json}");
