@@ -87,6 +87,8 @@ pub struct Failure {
     pub span: Option<Span>,
     /// Whether trying again may help.
     pub retry: Retry,
+    /// Why the ledger has no row of this try, when it ought to have one.
+    pub unrecorded: Option<String>,
 }
 
 impl Failure {
@@ -102,6 +104,7 @@ impl Failure {
             statement: None,
             span: None,
             retry: Retry::Never,
+            unrecorded: None,
         }
     }
 

@@ -46,6 +46,7 @@ pub(super) struct State<'p, W> {
     seed: Option<u64>,
     delays: BTreeMap<Node, ExponentialBackoff>,
     retried: BTreeMap<Node, usize>,
+    unrecorded: BTreeMap<Node, usize>,
 }
 
 impl<'p, W> State<'p, W> {
@@ -61,6 +62,7 @@ impl<'p, W> State<'p, W> {
             seed: options.seed,
             delays: BTreeMap::new(),
             retried: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
         }
     }
 
@@ -87,6 +89,9 @@ impl<'p, W> State<'p, W> {
             |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
         if !outcome.as_ref().is_err_and(|failure| no_session(failure)) {
             self.circuit.succeeded();
+        }
+        if outcome.as_ref().is_err_and(|failure| failure.unrecorded.is_some()) {
+            *self.unrecorded.entry(node).or_default() += 1;
         }
         match outcome {
             Ok(receipt) => {
@@ -180,8 +185,8 @@ impl<'p, W> State<'p, W> {
             () => Ended::Failed,
         };
         let skipped = reasons(plan, &self.failed, not_started);
-        let Self { applied, failed, retried, .. } = self;
-        RunResult { ended, applied, failed, skipped, retried, wall }
+        let Self { applied, failed, retried, unrecorded, .. } = self;
+        RunResult { ended, applied, failed, skipped, retried, unrecorded, wall }
     }
 }
 

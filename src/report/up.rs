@@ -39,6 +39,11 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
             "The run lock was lost with its session, so everything that ran was cancelled.\n",
         );
     }
+    if !result.unrecorded.is_empty() {
+        let ids: Vec<_> = result.unrecorded.keys().map(|node| graph.id(*node).as_str()).collect();
+        out.push_str("The ledger has no record of failed tries of these:\n");
+        out.push_str(&wrapped("  ", &ids, ", "));
+    }
     out.push_str(&skipped(graph, &result.skipped));
     let _ = writeln!(out, "batch {}", report.batch);
     if result.ended != Ended::Complete {
