@@ -23,6 +23,9 @@ pub(super) struct Tried<W> {
     pub(super) node: Node,
     pub(super) worker: Option<W>,
     pub(super) outcome: Outcome,
+    /// False when the run was stopped before a further try, and the outcome is
+    /// that of the one before.
+    pub(super) anew: bool,
 }
 
 /// What every try may use, from within the one task.
@@ -55,18 +58,22 @@ impl<'e, E: Engine> Shared<'e, E> {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(delay) => {}
-                () = control.stopped() => return Tried { node, worker: idle, outcome: Err(failure) },
+                () = control.stopped() => {
+                    return Tried { node, worker: idle, outcome: Err(failure), anew: false };
+                }
             }
         }
         let mut worker = match idle {
             Some(worker) => worker,
             None => match self.engine.worker().await {
                 Ok(worker) => worker,
-                Err(failure) => return Tried { node, worker: None, outcome: Err(failure) },
+                Err(failure) => {
+                    return Tried { node, worker: None, outcome: Err(failure), anew: true };
+                }
             },
         };
         let outcome = self.apply(node, job, &mut worker).await;
-        Tried { node, worker: Some(worker).filter(Worker::is_usable), outcome }
+        Tried { node, worker: Some(worker).filter(Worker::is_usable), outcome, anew: true }
     }
 
     async fn apply(&self, node: Node, job: Job<'_>, worker: &mut E::Worker) -> Outcome {

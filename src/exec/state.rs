@@ -46,6 +46,8 @@ pub(super) struct State<'p, W> {
     seed: Option<u64>,
     delays: BTreeMap<Node, ExponentialBackoff>,
     retried: BTreeMap<Node, usize>,
+    /// The last failure of each that is to be tried again, until it is.
+    pending: BTreeMap<Node, Failure>,
     unrecorded: BTreeMap<Node, usize>,
 }
 
@@ -62,6 +64,7 @@ impl<'p, W> State<'p, W> {
             seed: options.seed,
             delays: BTreeMap::new(),
             retried: BTreeMap::new(),
+            pending: BTreeMap::new(),
             unrecorded: BTreeMap::new(),
         }
     }
@@ -83,14 +86,17 @@ impl<'p, W> State<'p, W> {
     /// Decides what a try that has ended means. `stop` is what the run has been
     /// asked by now.
     pub(super) fn ended(&mut self, tried: Tried<W>, stop: Stop) -> Verdict {
-        let Tried { node, worker, outcome } = tried;
+        let Tried { node, worker, outcome, anew } = tried;
         self.idle.extend(worker);
+        if self.pending.remove(&node).is_some() && anew {
+            *self.retried.entry(node).or_default() += 1;
+        }
         let no_session =
             |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
         if !outcome.as_ref().is_err_and(|failure| no_session(failure)) {
             self.circuit.succeeded();
         }
-        if outcome.as_ref().is_err_and(|failure| failure.unrecorded.is_some()) {
+        if anew && outcome.as_ref().is_err_and(|failure| failure.unrecorded.is_some()) {
             *self.unrecorded.entry(node).or_default() += 1;
         }
         match outcome {
@@ -128,18 +134,18 @@ impl<'p, W> State<'p, W> {
             // Most likely it waited for one of ours. That one ends by itself, so
             // this is no try that counts.
             Retry::Locked if self.queue.put_behind_others(node) => {
-                self.note_retry(node);
+                self.pending.insert(node, (*failure).clone());
                 Verdict::PutBack { failure, delay: None }
             }
             Retry::Again | Retry::Locked | Retry::Alone => match self.next_delay(node) {
                 None => self.give_up(node, *failure),
                 Some(_) if failure.retry == Retry::Alone => {
-                    self.note_retry(node);
+                    self.pending.insert(node, (*failure).clone());
                     self.queue.put_alone(node);
                     Verdict::PutBack { failure, delay: None }
                 }
                 Some(delay) => {
-                    self.note_retry(node);
+                    self.pending.insert(node, (*failure).clone());
                     Verdict::Later(Later { delay, failure })
                 }
             },
@@ -164,10 +170,6 @@ impl<'p, W> State<'p, W> {
         Verdict::Failed
     }
 
-    fn note_retry(&mut self, node: Node) {
-        *self.retried.entry(node).or_default() += 1;
-    }
-
     fn next_delay(&mut self, node: Node) -> Option<Duration> {
         let (retries, seed) = (self.retries, self.seed);
         let delays = self
@@ -177,8 +179,11 @@ impl<'p, W> State<'p, W> {
         delays.next()
     }
 
-    pub(super) fn into_result(self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
-        let not_started = self.queue.not_started();
+    pub(super) fn into_result(mut self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
+        let mut not_started = self.queue.not_started();
+        // The run ended before these were tried again: they have failed.
+        not_started.retain(|node| !self.pending.contains_key(node));
+        self.failed.extend(std::mem::take(&mut self.pending));
         let ended = match () {
             () if self.failed.is_empty() && not_started.is_empty() => Ended::Complete,
             () if stop != Stop::No => Ended::Stopped,
