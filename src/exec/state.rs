@@ -11,7 +11,7 @@ use super::circuit::Circuit;
 use super::control::Stop;
 use super::result::{Ended, RunResult, reasons};
 use super::run::{OnFailure, RunOptions};
-use crate::engine::{Failure, FailureKind, Receipt, Retry};
+use crate::engine::{Failure, FailureKind, Progress, Receipt, Retry};
 use crate::graph::Node;
 use crate::plan::{Plan, ReadyQueue};
 
@@ -46,6 +46,7 @@ pub(super) struct State<'p, W> {
     seed: Option<u64>,
     delays: BTreeMap<Node, ExponentialBackoff>,
     retried: BTreeMap<Node, usize>,
+    progress: BTreeMap<Node, Progress>,
 }
 
 impl<'p, W> State<'p, W> {
@@ -61,6 +62,7 @@ impl<'p, W> State<'p, W> {
             seed: options.seed,
             delays: BTreeMap::new(),
             retried: BTreeMap::new(),
+            progress: options.progress.clone(),
         }
     }
 
@@ -76,6 +78,11 @@ impl<'p, W> State<'p, W> {
             self.circuit.trying();
         }
         Some((node, worker))
+    }
+
+    /// How far the tries at a migration have come.
+    pub(super) fn progress(&self, node: Node) -> Progress {
+        self.progress.get(&node).copied().unwrap_or_default()
     }
 
     /// Decides what a try that has ended means. `stop` is what the run has been
@@ -108,6 +115,9 @@ impl<'p, W> State<'p, W> {
     }
 
     fn try_again(&mut self, node: Node, failure: Box<Failure>) -> Verdict {
+        if let Some(progress) = failure.progress {
+            self.progress.insert(node, progress);
+        }
         match failure.retry {
             Retry::Never => self.give_up(node, *failure),
             Retry::Connect => self.without_session(node, failure),
@@ -189,7 +199,7 @@ impl<'p, W> State<'p, W> {
 /// is a timeout or somebody else's.
 fn cancelled(mut failure: Failure, stop: Stop) -> Failure {
     let by_request = stop == Stop::Cancel && failure.sqlstate.as_deref() == Some("57014");
-    if by_request && failure.kind == FailureKind::RolledBack {
+    if by_request && matches!(failure.kind, FailureKind::RolledBack | FailureKind::Halted) {
         failure.kind = FailureKind::Cancelled;
     }
     failure

@@ -91,7 +91,7 @@ impl Scenario {
             retries: self.rng.usize(0..4),
             on_failure: trouble.on_failure(),
             seed: Some(self.seed),
-            completed: &BTreeMap::new(),
+            progress: &BTreeMap::new(),
         };
         let (stop, control) = StopSignal::new();
         let mut log = Log { world: Rc::clone(world), jobs: options.jobs, running: 0 };
