@@ -124,6 +124,24 @@ fn a_failed_statement_clears_up_behind_itself() {
 }
 
 #[test]
+fn what_a_cancelled_statement_leaves_is_for_the_next_run() {
+    let project = project("VACUUM t;\nCREATE INDEX CONCURRENTLY i ON t (a);");
+    let holder = project.database.hold("BEGIN; INSERT INTO t VALUES (4);");
+    let run = project.start(&["up"]);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'";
+    project.database.until(waiting, "1");
+    run.signal(Signal::SIGTERM);
+    run.end().exits(143).says(&[
+        "cancelled 0002_i: statement 2 is not done, those before it are",
+        "which the next try drops: public.i",
+    ]);
+    assert_eq!(project.database.sql(STATEMENTS), "1|t");
+    drop(holder);
+    heals(&project, "dropped the INVALID index public.i");
+    assert_eq!(project.database.sql(INDEXES), "i true");
+}
+
+#[test]
 fn an_index_without_a_name_cannot_be_looked_for() {
     let sql = "CREATE UNIQUE INDEX CONCURRENTLY ON t (a);";
     let project = project(sql);
