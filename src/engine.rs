@@ -14,9 +14,28 @@ pub struct Job<'a> {
     pub migration: &'a Migration,
     /// Its layer in the plan, from 0, for the record.
     pub layer: usize,
-    /// How many of its statements an earlier run has completed; always 0 for a
-    /// script that runs in one transaction.
+    /// How far earlier tries have come.
+    pub progress: Progress,
+}
+
+/// How far earlier tries, of this run or another, have come with a script that
+/// runs step by step. Nothing for a script that runs in one transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many of its statements are done and recorded.
     pub completed: usize,
+    /// The number, from 1, of one behind them that was begun, and nobody saw its
+    /// end. It is one that can be looked for.
+    pub begun: Option<usize>,
+}
+
+/// What a worker tells while it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note<'a> {
+    /// The statement of this number, from 1, is sent on its own.
+    Statement(usize),
+    /// What an earlier try left half done was put right: how.
+    Healed(&'a str),
 }
 
 /// That a migration is applied, as the database's own record says.
@@ -34,7 +53,8 @@ pub struct Receipt {
 pub enum FailureKind {
     /// The server refused something; all of the migration is rolled back.
     RolledBack,
-    /// We cancelled it because the run was asked to; all of it is rolled back.
+    /// We cancelled it because the run was asked to. All of it is rolled back, but
+    /// for the steps of a script without a transaction that are done and recorded.
     Cancelled,
     /// The server refused a statement of a script that runs without a
     /// transaction; the statements before it are done and recorded.
@@ -47,8 +67,8 @@ pub enum FailureKind {
     Unknown,
 }
 
-/// Whether trying again may help. Only said of what was rolled back whole or was
-/// never sent.
+/// Whether trying again may help. Only said of what was rolled back whole, was
+/// never sent, or can be looked for and put right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Retry {
     /// The same would happen again, or nobody knows what happened.
@@ -89,6 +109,9 @@ pub struct Failure {
     pub retry: Retry,
     /// Why the ledger has no row of this try, when it ought to have one.
     pub unrecorded: Option<String>,
+    /// How far a script that runs step by step has come, for the next try; `None`
+    /// for one that runs in one transaction, and for a try that did not get there.
+    pub progress: Option<Progress>,
 }
 
 impl Failure {
@@ -105,6 +128,7 @@ impl Failure {
             span: None,
             retry: Retry::Never,
             unrecorded: None,
+            progress: None,
         }
     }
 
@@ -143,12 +167,11 @@ pub trait Worker {
     fn canceller(&self) -> Self::Canceller;
 
     /// Applies one migration and records it, or neither, in a session that was
-    /// prepared for it. `statement` is called
-    /// with the number (from 1) of each statement that is sent on its own.
+    /// prepared for it.
     ///
     /// A worker whose session cannot be trusted any more says so by
     /// [`Worker::is_usable`]; its next migration needs another.
-    async fn apply(&mut self, job: Job<'_>, statement: &dyn Fn(usize)) -> Outcome;
+    async fn apply(&mut self, job: Job<'_>, tell: &dyn Fn(Note<'_>)) -> Outcome;
 
     /// False after an error or a surprise.
     fn is_usable(&self) -> bool;

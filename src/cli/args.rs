@@ -1,5 +1,6 @@
 //! The command line, as clap sees it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub(super) enum Verb {
     Up(UpArgs),
     /// Show what is applied, pending, changed or unknown
     Status(StatusArgs),
+    /// Say what became of a migration that was left half done outside a transaction
+    Repair(RepairArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -166,6 +169,37 @@ pub(super) struct StatusArgs {
     /// How to print it
     #[arg(long, default_value = "text")]
     pub(super) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RepairArgs {
+    /// The migration: its id or its file
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) choice: RepairChoice,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// How many seconds to wait for a run to end
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(super) wait_lock: u32,
+    /// How to print the result
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct RepairChoice {
+    /// The statement in question is not done and nothing of it is left: run it again
+    #[arg(long)]
+    pub(super) retry: bool,
+    /// Everything before statement N is done, nothing from there on
+    #[arg(long, value_name = "N")]
+    pub(super) resume_at: Option<NonZeroUsize>,
+    /// All of the migration is done
+    #[arg(long)]
+    pub(super) mark_applied: bool,
 }
 
 /// More than PostgreSQL's usual 100 connections is a slip of the finger, but

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::problem::{Problematic, disagreements, interrupted, refused_setting};
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::graph::MigrationGraph;
-use crate::model::{Diagnostic, Diagnostics, Place};
-use crate::ops::{Interrupted, ServerError, UnknownTargets, UpError};
-use crate::plan::Comparison;
+use crate::model::{Diagnostic, Diagnostics};
+use crate::ops::{RepairError, ServerError, UnknownTargets, UpError};
+use crate::postgres::LockError;
 use crate::postgres::ephemeral::EphemeralError;
-use crate::postgres::{Ledger, LockError, RefusedSetting};
-use crate::report::diagnostics::{self, Message};
+use crate::report::diagnostics;
 use crate::report::document::{Document, Empty, Problem};
 use crate::report::{output, waiting};
 
@@ -42,20 +42,14 @@ pub(super) enum CliError {
     Disagree(Vec<Problematic>),
     /// Migrations that cannot be resumed.
     Interrupted(Vec<Problematic>),
+    /// A repair that cannot be.
+    Repair(RepairError),
     /// No ephemeral server.
     Ephemeral(EphemeralError),
     /// The system refused something that every program needs.
     System(std::io::Error),
     /// A signal came before anything ran.
     Stopped(Exit),
-}
-
-/// One of several things that are wrong, with its place.
-pub(super) struct Problematic {
-    code: &'static str,
-    title: String,
-    place: Option<Place>,
-    help: Vec<String>,
 }
 
 impl CliError {
@@ -69,8 +63,11 @@ impl CliError {
             | Self::Targets(_)
             | Self::NoSuchFile(_)
             | Self::Timings { .. }
-            | Self::Tuning(_) => Exit::Usage,
-            Self::Files(_) | Self::Interrupted(_) | Self::System(_) => Exit::Failed,
+            | Self::Tuning(_)
+            | Self::Repair(RepairError::NoStep { .. }) => Exit::Usage,
+            Self::Files(_) | Self::Interrupted(_) | Self::Repair(_) | Self::System(_) => {
+                Exit::Failed
+            }
             Self::Lock(LockError::TimedOut { .. }) => Exit::Locked,
             Self::Lock(LockError::Lost(_)) | Self::Server(_) | Self::Ephemeral(_) => Exit::Connect,
             Self::Disagree(_) => Exit::Disagree,
@@ -157,6 +154,7 @@ impl CliError {
             Self::Lock(error @ LockError::Lost(_)) => {
                 one("connection-lost", error.to_string(), String::new())
             }
+            Self::Repair(error) => one("repair", error.to_string(), repair_help(error)),
             Self::Ephemeral(error) => one("ephemeral", error.to_string(), String::new()),
             Self::System(error) => {
                 one("system", format!("the system refused: {error}"), String::new())
@@ -174,22 +172,44 @@ impl CliError {
     }
 
     /// What `up` says, with the places it means.
-    pub(super) fn of_up(
-        graph: &MigrationGraph,
-        error: UpError,
-        ledger: &Ledger,
-        signal: Exit,
-    ) -> Self {
+    pub(super) fn of_up(graph: &MigrationGraph, error: UpError, signal: Exit) -> Self {
         match error {
             UpError::Server(error) => Self::Server(error),
             UpError::Lock(error) => Self::Lock(error),
             UpError::Disagree(comparison) => Self::Disagree(disagreements(graph, &comparison)),
             UpError::Interrupted(all) => {
-                Self::Interrupted(all.iter().map(|one| interrupted(graph, one, ledger)).collect())
+                Self::Interrupted(all.iter().map(|one| interrupted(graph, one)).collect())
             }
             UpError::Tuning(refused) => Self::Tuning(refused.iter().map(refused_setting).collect()),
             UpError::Stopped => Self::Stopped(signal),
         }
+    }
+
+    /// What `repair` says.
+    pub(super) fn of_repair(error: RepairError, signal: Exit) -> Self {
+        match error {
+            RepairError::Server(error) => Self::Server(error),
+            RepairError::Lock(error) => Self::Lock(error),
+            RepairError::Unknown(error) => Self::Targets(error),
+            RepairError::Stopped => Self::Stopped(signal),
+            other => Self::Repair(other),
+        }
+    }
+}
+
+fn repair_help(error: &RepairError) -> String {
+    match error {
+        RepairError::NoStep { steps, .. } => {
+            let steps: Vec<_> = steps.iter().map(usize::to_string).collect();
+            match steps.as_slice() {
+                [] => "the file now runs in one transaction: choose `--retry`".to_owned(),
+                steps => format!("steps begin at {}", steps.join(", ")),
+            }
+        }
+        RepairError::Applied(_) | RepairError::NotBegun(_) | RepairError::Clear { .. } => {
+            "`migraph status` shows what is unfinished".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -199,120 +219,6 @@ fn no_database_help(verb: &str) -> String {
         "up" => format!("{set}; `--ephemeral` starts a PostgreSQL of its own that is thrown away"),
         _ => set.to_owned(),
     }
-}
-
-impl Problematic {
-    fn render(&self) -> String {
-        Message {
-            id: Some(self.code),
-            places: self.place.iter().collect(),
-            help: self.help.clone(),
-            ..Message::error(&self.title)
-        }
-        .render()
-    }
-
-    fn problem(&self) -> Problem {
-        let diagnostic = self.place.as_ref().map(crate::report::document::JsonPlace::of);
-        Problem {
-            place: diagnostic,
-            help: self.help.clone(),
-            ..Problem::new(self.code, self.title.clone(), String::new())
-        }
-    }
-}
-
-fn refused_setting(refused: &RefusedSetting) -> Problematic {
-    Problematic {
-        code: "refused-setting",
-        title: refused.to_string(),
-        place: None,
-        help: vec!["remove it from `[tuning]` in migraph.toml, or run without `--fast`".to_owned()],
-    }
-}
-
-/// As much of a checksum as people are shown.
-fn short(checksum: &str) -> String {
-    checksum.chars().take(16).collect()
-}
-
-/// What does not fit between the ledger and the files, each with a way out.
-pub(super) fn disagreements(graph: &MigrationGraph, comparison: &Comparison) -> Vec<Problematic> {
-    let changed = comparison.changed.iter().map(|node| {
-        let migration = graph.migration(*node);
-        let recorded =
-            comparison.applied.get(node).map(|it| short(&it.checksum)).unwrap_or_default();
-        let now = migration.up.checksum;
-        Problematic {
-            code: "changed",
-            title: format!(
-                "`{}` was changed after it was applied: checksum {recorded} then, {now} now",
-                migration.id
-            ),
-            place: Some(Place::file(&migration.source)),
-            help: vec![
-                "restore its up script as it was, and write the change as a new migration"
-                    .to_owned(),
-                "layout, comments and the header may change freely".to_owned(),
-            ],
-        }
-    });
-    let applied =
-        comparison.unknown.iter().map(|it| (&it.id, format!("applied at {}", it.applied_at)));
-    let begun = comparison.unknown_unfinished.iter().map(|id| (id, "begun".to_owned()));
-    let unknown = applied.chain(begun).map(|(id, when)| Problematic {
-        code: "unknown",
-        title: format!("the ledger holds `{id}`, {when}, which no file has"),
-        place: None,
-        help: vec![
-            "restore its file; or is `--dir` another branch's or another project's?".to_owned(),
-        ],
-    });
-    changed.chain(unknown).collect()
-}
-
-fn interrupted(graph: &MigrationGraph, one: &Interrupted, ledger: &Ledger) -> Problematic {
-    let migration = graph.migration(one.node);
-    let number = one.statement;
-    let span =
-        migration.up.statements.get(number.saturating_sub(1)).map(|statement| statement.span);
-    let place = match span {
-        Some(span) => Place::new(&migration.source, span, format!("statement {number}")),
-        None => Place::file(&migration.source),
-    };
-    let table = ledger.statements();
-    let row = format!("WHERE migration_id = '{}' AND statement = {number}", migration.id);
-    let several = migration.up.step(number).is_some_and(|step| step.statements().len() > 1);
-    let what = if several { "the transaction that begins with statement" } else { "statement" };
-    let (title, help) = if one.changed {
-        (
-            format!(
-                "{what} {number} of `{}` was run by an earlier run, and the file now holds another",
-                migration.id
-            ),
-            vec![
-                "restore the statements that have run; change or add only what comes behind them"
-                    .to_owned(),
-            ],
-        )
-    } else {
-        (
-            format!(
-                "statement {number} of `{}` was begun at {} and nobody knows whether it is done",
-                migration.id, one.started.started_at
-            ),
-            vec![
-                format!(
-                    "look at the database; if it is done, run `UPDATE {table} SET finished_at = now() {row}`"
-                ),
-                format!(
-                    "if it is not, remove what it may have left (such as an INVALID index) and run `DELETE FROM {table} {row}`"
-                ),
-                "then run `migraph up` again".to_owned(),
-            ],
-        )
-    };
-    Problematic { code: "interrupted", title, place: Some(place), help }
 }
 
 /// Text for diagnostics that are no error: warnings.

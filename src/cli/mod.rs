@@ -3,6 +3,8 @@
 mod args;
 mod error;
 mod plan;
+mod problem;
+mod repair;
 mod setup;
 mod signals;
 mod status;
@@ -112,6 +114,11 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
             let json = verb.format == args::Format::Json;
             status::run(&args.global, &verb, environment)
                 .unwrap_or_else(|it| it.report("status", json))
+        }
+        Verb::Repair(verb) => {
+            let json = verb.format == args::Format::Json;
+            repair::run(&args.global, &verb, environment)
+                .unwrap_or_else(|it| it.report("repair", json))
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::config::{self, Environment};
 use crate::load::{LoadOptions, Loaded, load};
 use crate::parse::Depth;
 use crate::plan::Timings;
-use crate::postgres::{ConnectError, Ledger, Target};
+use crate::postgres::{ConnectError, Ledger, Target, Waiting};
 use crate::report::progress::Verbosity;
 use crate::report::{output, waiting};
 
@@ -42,6 +42,16 @@ pub(super) fn waits_aloud(global: &Global) -> impl FnMut(&ConnectError) {
     move |error| {
         if aloud {
             output::log(&waiting::for_server(error));
+        }
+    }
+}
+
+/// Says, without `--quiet`, who is in the way.
+pub(super) fn queues_aloud(global: &Global) -> impl FnMut(&Waiting) {
+    let aloud = verbosity(global) > Verbosity::Quiet;
+    move |waiting| {
+        if aloud {
+            output::log(&waiting::for_lock(waiting));
         }
     }
 }

@@ -130,7 +130,7 @@ impl Command<'_> {
     }
 
     fn error(&self, error: ops::UpError, signal: Exit) -> CliError {
-        CliError::of_up(&self.loaded.graph, error, &self.ledger, signal)
+        CliError::of_up(&self.loaded.graph, error, signal)
     }
 
     /// Bars need a terminal that can move its cursor, and nobody reading along.

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::control::{Control, Stop};
 use super::event::{Event, EventSink};
-use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
+use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Note, Outcome, Worker};
 use crate::graph::Node;
 
 /// A try that is to be made after a while, because of the failure before it.
@@ -84,8 +84,11 @@ impl<'e, E: Engine> Shared<'e, E> {
             return Err(Box::new(failure));
         }
         self.cancellers.borrow_mut().insert(node, Rc::new(worker.canceller()));
-        let statement = |number| self.tell(&Event::Statement { node, number });
-        let outcome = worker.apply(job, &statement).await;
+        let tell = |note: Note<'_>| match note {
+            Note::Statement(number) => self.tell(&Event::Statement { node, number }),
+            Note::Healed(how) => self.tell(&Event::Healed { node, how }),
+        };
+        let outcome = worker.apply(job, &tell).await;
         self.cancellers.borrow_mut().remove(&node);
         outcome
     }

@@ -21,6 +21,13 @@ pub enum Event<'a> {
         /// Its number, from 1.
         number: usize,
     },
+    /// What an earlier try at a migration left half done was put right.
+    Healed {
+        /// Which.
+        node: Node,
+        /// How.
+        how: &'a str,
+    },
     /// A migration is applied and recorded.
     Applied {
         /// Which.

@@ -12,7 +12,7 @@ use super::control::{Control, Stop};
 use super::event::{Event, EventSink};
 use super::result::RunResult;
 use super::state::{State, Verdict};
-use crate::engine::{Engine, Job};
+use crate::engine::{Engine, Job, Progress};
 use crate::graph::{MigrationGraph, Node};
 use crate::plan::{Plan, Schedule};
 
@@ -48,8 +48,8 @@ pub struct RunOptions<'a> {
     pub on_failure: OnFailure,
     /// For waits that are the same every time; `None` outside simulations.
     pub seed: Option<u64>,
-    /// How many statements of a migration an earlier run has completed.
-    pub completed: &'a BTreeMap<Node, usize>,
+    /// How far an earlier run has come with migrations that run step by step.
+    pub progress: &'a BTreeMap<Node, Progress>,
 }
 
 /// Runs `plan` until everything has ended; never fails itself.
@@ -63,10 +63,10 @@ pub async fn run<E: Engine>(
     let began = Instant::now();
     let mut state = State::new(plan, options);
     let shared = Shared::new(engine, control.clone(), events);
-    let job = |node: Node| Job {
+    let job = |node: Node, progress: Progress| Job {
         migration: graph.migration(node),
         layer: plan.layer(node).unwrap_or(0),
-        completed: options.completed.get(&node).copied().unwrap_or(0),
+        progress,
     };
     let mut attempts = FuturesUnordered::new();
     let mut again = tokio::time::interval(CANCEL_AGAIN);
@@ -78,7 +78,7 @@ pub async fn run<E: Engine>(
         }
         while let Some((node, worker)) = state.start_next() {
             shared.tell(&Event::Started { node });
-            attempts.push(shared.attempt(node, job(node), worker, None));
+            attempts.push(shared.attempt(node, job(node, state.progress(node)), worker, None));
         }
         if attempts.is_empty() && !state.queue.has_ready() {
             break;
@@ -92,7 +92,8 @@ pub async fn run<E: Engine>(
                 match settle(&shared, &mut state, tried, stop) {
                     Verdict::Later(later) => {
                         let worker = state.idle.pop();
-                        attempts.push(shared.attempt(node, job(node), worker, Some(later)));
+                        let job = job(node, state.progress(node));
+                        attempts.push(shared.attempt(node, job, worker, Some(later)));
                     }
                     Verdict::Failed => failing_fast |= options.on_failure == OnFailure::FailFast,
                     _ => {}

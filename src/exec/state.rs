@@ -11,7 +11,7 @@ use super::circuit::Circuit;
 use super::control::Stop;
 use super::result::{Ended, RunResult, reasons};
 use super::run::{OnFailure, RunOptions};
-use crate::engine::{Failure, FailureKind, Receipt, Retry};
+use crate::engine::{Failure, FailureKind, Progress, Receipt, Retry};
 use crate::graph::Node;
 use crate::plan::{Plan, ReadyQueue};
 
@@ -49,6 +49,7 @@ pub(super) struct State<'p, W> {
     /// The last failure of each that is to be tried again, until it is.
     pending: BTreeMap<Node, Failure>,
     unrecorded: BTreeMap<Node, usize>,
+    progress: BTreeMap<Node, Progress>,
 }
 
 impl<'p, W> State<'p, W> {
@@ -66,6 +67,7 @@ impl<'p, W> State<'p, W> {
             retried: BTreeMap::new(),
             pending: BTreeMap::new(),
             unrecorded: BTreeMap::new(),
+            progress: options.progress.clone(),
         }
     }
 
@@ -81,6 +83,11 @@ impl<'p, W> State<'p, W> {
             self.circuit.trying();
         }
         Some((node, worker))
+    }
+
+    /// How far the tries at a migration have come.
+    pub(super) fn progress(&self, node: Node) -> Progress {
+        self.progress.get(&node).copied().unwrap_or_default()
     }
 
     /// Decides what a try that has ended means. `stop` is what the run has been
@@ -119,6 +126,9 @@ impl<'p, W> State<'p, W> {
     }
 
     fn try_again(&mut self, node: Node, failure: Box<Failure>) -> Verdict {
+        if let Some(progress) = failure.progress {
+            self.progress.insert(node, progress);
+        }
         match failure.retry {
             Retry::Never => self.give_up(node, *failure),
             Retry::Connect => self.without_session(node, failure),
@@ -199,7 +209,7 @@ impl<'p, W> State<'p, W> {
 /// is a timeout or somebody else's.
 fn cancelled(mut failure: Failure, stop: Stop) -> Failure {
     let by_request = stop == Stop::Cancel && failure.sqlstate.as_deref() == Some("57014");
-    if by_request && failure.kind == FailureKind::RolledBack {
+    if by_request && matches!(failure.kind, FailureKind::RolledBack | FailureKind::Halted) {
         failure.kind = FailureKind::Cancelled;
     }
     failure

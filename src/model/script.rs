@@ -190,8 +190,7 @@ impl Script {
     /// The step that an earlier run recorded under `number`, the number (from 1)
     /// of its first statement.
     pub fn step(&self, number: usize) -> Option<&Step> {
-        let Execution::Steps(steps) = &self.execution else { return None };
-        steps.iter().find(|step| step.number() == number)
+        self.steps().iter().find(|step| step.number() == number)
     }
 
     /// From the first statement of `step` to the end of its last.
@@ -208,14 +207,26 @@ impl Script {
         matches!(self.execution, Execution::Steps(_))
     }
 
-    /// True when a part of it runs in no transaction at all.
-    pub fn has_bare_statements(&self) -> bool {
-        let Execution::Steps(steps) = &self.execution else { return false };
-        let in_no_transaction = |step: &Step| match step {
-            Step::Bare(statement) => self.statements[*statement].kind != StatementKind::Session,
+    /// Its steps, in order; none when it runs in one transaction.
+    pub fn steps(&self) -> &[Step] {
+        match &self.execution {
+            Execution::Steps(steps) => steps,
+            Execution::Transaction { .. } => &[],
+        }
+    }
+
+    /// The steps that are recorded: all but those that only change the session.
+    pub fn recorded_steps(&self) -> impl Iterator<Item = &Step> {
+        let changes_the_session = |step: &Step| match step {
+            Step::Bare(statement) => self.statements[*statement].kind == StatementKind::Session,
             Step::Segment(_) => false,
         };
-        steps.iter().any(in_no_transaction)
+        self.steps().iter().filter(move |step| !changes_the_session(step))
+    }
+
+    /// True when a part of it runs in no transaction at all.
+    pub fn has_bare_statements(&self) -> bool {
+        self.recorded_steps().any(|step| matches!(step, Step::Bare(_)))
     }
 }
 

@@ -2,17 +2,21 @@
 
 mod jobs;
 mod plan;
+mod repair;
+mod resume;
 mod server;
 mod status;
 mod up;
 
 pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};
-pub use server::{OnWait, ServerError};
+pub use repair::{RepairAction, RepairError, RepairOptions, Repaired, repair};
+pub use resume::Interrupted;
+pub use server::{OnLock, OnWait, ServerError};
 pub use status::{Status, status};
-pub use up::{Interrupted, UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
+pub use up::{UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
 
-use crate::graph::MigrationGraph;
+use crate::graph::{MigrationGraph, Node};
 use crate::model::MigrationId;
 use crate::suggest::nearest;
 
@@ -53,16 +57,22 @@ pub fn wanted(graph: &MigrationGraph, targets: &[String]) -> Result<Vec<bool>, U
     let mut nodes = Vec::new();
     let mut unknown = Vec::new();
     for target in targets {
-        // A path to the file is as clear as its id.
-        let stem = target.rsplit('/').next().unwrap_or(target);
-        let stem = stem.strip_suffix(".sql").unwrap_or(stem);
-        match stem.parse().ok().and_then(|id| graph.node(&id)) {
-            Some(node) => nodes.push(node),
-            None => unknown.push(UnknownTarget {
-                id: target.clone(),
-                nearest: nearest(stem, graph.ids().map(MigrationId::as_str)).map(str::to_owned),
-            }),
+        match find(graph, target) {
+            Ok(node) => nodes.push(node),
+            Err(error) => unknown.push(error),
         }
     }
     if unknown.is_empty() { Ok(graph.with_ancestors(&nodes)) } else { Err(UnknownTargets(unknown)) }
+}
+
+/// The migration that `target` names: an id, or a path to its file, which is as
+/// clear.
+fn find(graph: &MigrationGraph, target: &str) -> Result<Node, UnknownTarget> {
+    let stem = target.rsplit('/').next().unwrap_or(target);
+    let stem = stem.strip_suffix(".sql").unwrap_or(stem);
+    let node = stem.parse().ok().and_then(|id| graph.node(&id));
+    node.ok_or_else(|| UnknownTarget {
+        id: target.to_owned(),
+        nearest: nearest(stem, graph.ids().map(MigrationId::as_str)).map(str::to_owned),
+    })
 }

@@ -1,6 +1,6 @@
 //! Reaching a server that we can work with.
 
-use crate::postgres::{ConnectError, LedgerError, ReachError, Reached, Target};
+use crate::postgres::{ConnectError, LedgerError, ReachError, Reached, Target, Waiting};
 
 /// The oldest server there are tests for.
 const OLDEST: u32 = 130_000;
@@ -52,6 +52,9 @@ impl ServerError {
 
 /// Whoever wants to know why the server is waited for. Called every few seconds.
 pub type OnWait<'a> = &'a mut dyn FnMut(&ConnectError);
+
+/// Whoever wants to know who holds the run lock. Called every few seconds.
+pub type OnLock<'a> = &'a mut dyn FnMut(&Waiting);
 
 /// A session on a server that is new enough.
 pub(super) async fn connect(target: &Target, on_wait: OnWait<'_>) -> Result<Reached, ServerError> {

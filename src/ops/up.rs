@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::plan::{PlanOptions, Planned, online};
+use super::resume::{Interrupted, progress_of};
 use super::server::{OnWait, ServerError, connect};
+use crate::engine::Progress;
 use crate::exec::{
     Control, Event, EventSink, OnFailure, RunOptions, RunResult, Stop, StopSignal, run,
 };
 use crate::graph::{MigrationGraph, Node};
-use crate::model::Migration;
-use crate::parse::statement_checksum;
-use crate::plan::{Comparison, Plan, Schedule, Started, Unfinished};
+use crate::plan::{Comparison, Schedule};
 use crate::postgres::{
     ConnectError, Ledger, LockError, Postgres, RefusedSetting, RunLock, Target, Timeouts, Tuning,
     Waiting, flush,
@@ -75,21 +75,6 @@ pub struct UpReport {
     pub unflushed: Option<String>,
 }
 
-/// An earlier run began this migration outside a transaction, and it cannot
-/// simply be resumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interrupted {
-    /// Which.
-    pub node: Node,
-    /// The statement that stands in the way, from 1.
-    pub statement: usize,
-    /// When that was begun.
-    pub started: Started,
-    /// True when it is finished but differs from the file's statement; false
-    /// when nobody knows whether it is done.
-    pub changed: bool,
-}
-
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
@@ -129,7 +114,7 @@ pub async fn up(
     };
     let planned = online(graph, ledger, lock.client(), options.plan).await?;
     let jobs = planned.jobs;
-    let completed = resumable(graph, &planned)?;
+    let progress = resumable(graph, &planned)?;
     let batch = uuid::Uuid::new_v4().to_string();
     let target = tuned(&target, &lock, &options.tuning).await?;
     let engine = Postgres::new(&target, &lock, (ledger, &batch), (jobs, options.timeouts));
@@ -143,7 +128,7 @@ pub async fn up(
         retries: options.retries,
         on_failure: options.on_failure,
         seed: None,
-        completed: &completed,
+        progress: &progress,
     };
     let (stop, inner) = StopSignal::new();
     let mut lock_lost = false;
@@ -223,59 +208,24 @@ async fn open(
     Ok((lock, reached.target))
 }
 
-/// How many statements of each pending migration are done; an error when the
-/// ledger says something that forbids to go on.
-fn resumable(graph: &MigrationGraph, planned: &Planned) -> Result<BTreeMap<Node, usize>, UpError> {
+/// How far earlier runs have come; an error when the ledger says something that
+/// forbids to go on.
+fn resumable(
+    graph: &MigrationGraph,
+    planned: &Planned,
+) -> Result<BTreeMap<Node, Progress>, UpError> {
     let comparison = &planned.comparison;
     if !comparison.agrees() {
         return Err(UpError::Disagree(Box::new(comparison.clone())));
     }
-    let mut completed = BTreeMap::new();
+    let wanted = |node: &Node| planned.plan.layer(*node).is_some();
+    let mut progress = BTreeMap::new();
     let mut interrupted = Vec::new();
-    for (node, unfinished) in pending_unfinished(&planned.plan, comparison) {
-        match progress(graph.migration(node), unfinished) {
-            Ok(done) => {
-                completed.insert(node, done);
-            }
-            Err((started, changed)) => interrupted.push(Interrupted {
-                node,
-                statement: started.statement,
-                started: started.clone(),
-                changed,
-            }),
+    for (node, unfinished) in comparison.unfinished.iter().filter(|(node, _)| wanted(node)) {
+        match progress_of(graph, *node, unfinished) {
+            Ok(found) => drop(progress.insert(*node, found)),
+            Err(why) => interrupted.push(why),
         }
     }
-    if interrupted.is_empty() { Ok(completed) } else { Err(UpError::Interrupted(interrupted)) }
-}
-
-fn pending_unfinished<'a>(
-    plan: &'a Plan,
-    comparison: &'a Comparison,
-) -> impl Iterator<Item = (Node, &'a Unfinished)> {
-    comparison
-        .unfinished
-        .iter()
-        .map(|(node, it)| (*node, it))
-        .filter(|(node, _)| plan.layer(*node).is_some())
-}
-
-/// The number of the last statement that is done, or the step that stands in the
-/// way and whether it is a changed one.
-fn progress<'a>(
-    migration: &Migration,
-    unfinished: &'a Unfinished,
-) -> Result<usize, (&'a Started, bool)> {
-    if let Some(started) = unfinished.interrupted() {
-        return Err((started, false));
-    }
-    let mut completed = 0;
-    for started in &unfinished.statements {
-        let Some(step) = migration.up.step(started.statement) else { return Err((started, true)) };
-        let sql = migration.source.slice(migration.up.span_of(step));
-        if statement_checksum(sql).to_hex() != started.checksum {
-            return Err((started, true));
-        }
-        completed = completed.max(step.statements().end);
-    }
-    Ok(completed)
+    if interrupted.is_empty() { Ok(progress) } else { Err(UpError::Interrupted(interrupted)) }
 }

@@ -13,7 +13,7 @@ use super::message::{RunContext, Timeouts};
 use super::session::Session;
 use super::target::Target;
 use super::{by_step, record, transactional};
-use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
+use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Note, Outcome, Worker};
 use crate::model::Execution;
 
 /// A cancel request opens a connection of its own; it is not waited for longer.
@@ -131,7 +131,7 @@ impl Worker for PostgresWorker<'_> {
         PostgresCanceller { target: self.run.target.clone(), token }
     }
 
-    async fn apply(&mut self, job: Job<'_>, statement: &dyn Fn(usize)) -> Outcome {
+    async fn apply(&mut self, job: Job<'_>, tell: &dyn Fn(Note<'_>)) -> Outcome {
         let Some(mut session) = self.session.take() else {
             return Err(Box::new(Failure::new(FailureKind::NotStarted, "the session was lost")));
         };
@@ -140,7 +140,7 @@ impl Worker for PostgresWorker<'_> {
                 transactional::apply(&self.run, &mut session, job, modes).await
             }
             Execution::Steps(steps) => {
-                by_step::apply(&self.run, &mut session, (job, steps), statement).await
+                by_step::apply(&self.run, &mut session, (job, steps), tell).await
             }
         };
         match &mut outcome {

@@ -120,7 +120,7 @@ pub(super) fn server(kind: FailureKind, error: &Error) -> Failure {
     let failure = Failure::new(kind, reason(error));
     let Some(server) = error.as_db_error() else { return failure };
     let retry = match kind {
-        FailureKind::RolledBack => retry(server),
+        FailureKind::RolledBack | FailureKind::Halted => retry(server),
         _ => Retry::Never,
     };
     Failure {

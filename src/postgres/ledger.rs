@@ -257,7 +257,7 @@ impl Ledger {
         Ok(LedgerState { applied, started })
     }
 
-    fn error(&self, error: &Error) -> LedgerError {
+    pub(super) fn error(&self, error: &Error) -> LedgerError {
         let schema = self.schema.clone();
         let reason = reason(error);
         match error.code() {

@@ -31,12 +31,13 @@ CREATE TABLE IF NOT EXISTS {schema}.__migration_attempts__ (
     migration_id text NOT NULL,
     started_at timestamptz,
     finished_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    outcome text NOT NULL CHECK (outcome IN ('applied', 'failed', 'cancelled', 'interrupted')),
+    outcome text NOT NULL CHECK (outcome IN ('applied', 'failed', 'cancelled', 'interrupted', 'repaired')),
     sqlstate text,
     message text,
     statement integer,
     backend_pid integer,
-    host text
+    host text,
+    recorded_by text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE {schema}.__migration_attempts__ IS 'migraph: every try at a migration and how it ended';
 CREATE INDEX IF NOT EXISTS migration_attempts_migration_id_idx ON {schema}.__migration_attempts__ (migration_id);

@@ -1,5 +1,6 @@
 //! PostgreSQL: sessions, the run lock, the ledger, and applying a migration.
 
+mod bare;
 mod baseline;
 mod by_step;
 mod cancel;
@@ -8,6 +9,7 @@ mod engine;
 pub mod ephemeral;
 mod error;
 mod failure;
+mod heal;
 mod holder;
 mod keys;
 mod ledger;
@@ -15,6 +17,7 @@ mod lock;
 mod message;
 mod reach;
 mod record;
+mod repair;
 mod resolve;
 mod session;
 mod target;
@@ -30,5 +33,6 @@ pub use ledger::{Ledger, LedgerError, LedgerState};
 pub use lock::{LockError, RunLock, Waiting, WaitingFor};
 pub use message::Timeouts;
 pub use reach::{ReachError, Reached};
+pub use repair::Repair;
 pub use target::Target;
 pub use tuning::{RefusedSetting, Tuning, flush};

@@ -9,7 +9,7 @@ use crate::engine::{Failure, FailureKind};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Diagnostic, Location, Migration, Place, Severity};
-use crate::ops::{Planned, Shortage, Status, UpReport};
+use crate::ops::{Planned, Repaired, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
 /// The version of every document here.
@@ -319,6 +319,7 @@ fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration
         outcome: match (receipt, failure, skip) {
             (Some(_), ..) => "applied",
             (_, Some(failure), _) if failure.kind == FailureKind::Cancelled => "cancelled",
+            (_, Some(failure), _) if failure.kind == FailureKind::Interrupted => "interrupted",
             (_, Some(_), _) => "failed",
             (.., Some(Skip::Needs(_))) => "skipped",
             _ => "not-started",
@@ -354,6 +355,25 @@ fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
         unrecorded: failure.unrecorded.clone(),
         statement: failure.statement,
         place: JsonPlace::of(&place),
+    }
+}
+
+/// `repair`.
+#[derive(Serialize)]
+pub(crate) struct RepairBody {
+    id: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumes_at: Option<usize>,
+}
+
+impl RepairBody {
+    pub(crate) fn of(graph: &MigrationGraph, repaired: Repaired) -> Self {
+        Self {
+            id: graph.id(repaired.node).to_string(),
+            outcome: if repaired.resumes_at.is_some() { "to-resume" } else { "applied" },
+            resumes_at: repaired.resumes_at,
+        }
     }
 }
 

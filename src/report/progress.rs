@@ -78,6 +78,9 @@ impl UpSink for Lines<'_> {
             UpEvent::Run(Event::Statement { node, number }) => {
                 self.say(Verbose, &statement_line(self.graph, *node, *number));
             }
+            UpEvent::Run(Event::Healed { node, how }) => {
+                self.say(Normal, &healed_line(self.graph, *node, how));
+            }
             UpEvent::Run(Event::Applied { node, receipt }) => {
                 self.done += 1;
                 let line = applied_line(self.graph, *node, *receipt);
@@ -115,6 +118,10 @@ fn applied_line(graph: &MigrationGraph, node: Node, receipt: Receipt) -> String 
 fn statement_line(graph: &MigrationGraph, node: Node, number: usize) -> String {
     let migration = graph.migration(node);
     format!("{}: statement {number} of {}", migration.id, migration.up.statements.len())
+}
+
+fn healed_line(graph: &MigrationGraph, node: Node, how: &str) -> String {
+    format!("healed {}: {how}", graph.id(node))
 }
 
 fn retrying_line(
@@ -262,6 +269,9 @@ impl UpSink for Bars<'_> {
                 if let Some(running) = self.running.get_mut(node) {
                     running.statement = Some(*number);
                 }
+            }
+            UpEvent::Run(Event::Healed { node, how }) => {
+                self.say(&healed_line(self.graph, *node, how));
             }
             UpEvent::Run(Event::Applied { node, .. }) => {
                 self.end(*node);

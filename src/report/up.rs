@@ -24,8 +24,11 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         out.push_str(&slowest(graph, report));
     }
     for (node, failure) in &result.failed {
-        let cancelled = failure.kind == FailureKind::Cancelled;
-        let what = if cancelled { "cancelled" } else { "failed" };
+        let what = match failure.kind {
+            FailureKind::Cancelled => "cancelled",
+            FailureKind::Interrupted => "interrupted",
+            _ => "failed",
+        };
         let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
     if let Some(reason) = &report.unflushed {

@@ -4,8 +4,8 @@
 //! running each on PostgreSQL 13 to 18 (`docs/design/transactions.md`).
 
 use super::copy::{self, CopyIn};
-use super::statements::{StatementTokens, statements};
-use super::token::{Token, TokenKind, lex};
+use super::statements::StatementTokens;
+use super::words::Words;
 use crate::model::{Span, StatementKind};
 
 use StatementKind::{NonTransactional, Plain, Session, Undecided};
@@ -49,10 +49,6 @@ pub enum Control {
     },
 }
 
-/// As many tokens as any of the decisions below looks at, a table's name and
-/// options included.
-const LOOK_AHEAD: usize = 64;
-
 /// What `statement` is.
 pub(super) fn meaning_of(statement: StatementTokens<'_>) -> Meaning {
     let words = Words::of(statement);
@@ -83,45 +79,6 @@ fn kind_of(words: &Words) -> StatementKind {
         "load" => Session,
         "select" if sets_a_setting(words) => Session,
         _ => Plain,
-    }
-}
-
-/// The first tokens of a statement, words in lower case, anything else as it is.
-struct Words {
-    texts: Vec<String>,
-    tokens: Vec<Token>,
-}
-
-impl Words {
-    fn of(statement: StatementTokens<'_>) -> Self {
-        let tokens: Vec<_> = statement.significant().take(LOOK_AHEAD).collect();
-        let text = |token: &Token| match token.kind {
-            TokenKind::Word => token.text(statement.source()).to_ascii_lowercase(),
-            // A quoted name is never a keyword: keep its quotes.
-            _ => token.text(statement.source()).chars().take(64).collect(),
-        };
-        Self { texts: tokens.iter().map(text).collect(), tokens }
-    }
-
-    /// The word at `at`, or nothing.
-    fn get(&self, at: usize) -> &str {
-        self.texts.get(at).map_or("", String::as_str)
-    }
-
-    fn starts_with(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(at, word)| self.get(at) == *word)
-    }
-
-    fn contains(&self, word: &str) -> bool {
-        self.texts.iter().any(|text| text == word)
-    }
-
-    /// Where the tokens from `from` on stand; empty when there are none.
-    fn span_from(&self, from: usize) -> Span {
-        match (self.tokens.get(from), self.tokens.last()) {
-            (Some(first), Some(last)) => Span::new(first.span().start, last.span().end),
-            _ => Span::default(),
-        }
     }
 }
 
@@ -266,47 +223,9 @@ fn reindex(words: &Words) -> StatementKind {
 /// Only `CLUSTER` of everything: no table is named.
 fn cluster(words: &Words) -> StatementKind {
     let everything = words.texts.len() == 1
-        || words.texts.len() == 2 && words.starts_with(&["cluster", "verbose"])
+        || words.texts.len() == 2 && words.are(0, &["cluster", "verbose"])
         || words.get(1) == "(" && words.texts.last().is_some_and(|last| last == ")");
     if everything { NonTransactional("CLUSTER of all tables") } else { Undecided }
-}
-
-/// The index that a `CREATE INDEX CONCURRENTLY IF NOT EXISTS` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexName {
-    /// Its name as PostgreSQL stores it.
-    pub name: String,
-    /// Its table as it is written, perhaps qualified or quoted.
-    pub table: String,
-}
-
-/// The index of `CREATE [UNIQUE] INDEX CONCURRENTLY IF NOT EXISTS name ON [ONLY]
-/// table`; `None` for any other statement.
-pub fn index_if_not_exists(sql: &str) -> Option<IndexName> {
-    let lexed = lex(sql);
-    let words = Words::of(*statements(sql, &lexed.tokens).first()?);
-    let unique = usize::from(words.get(1) == "unique");
-    let prefix = ["index", "concurrently", "if", "not", "exists"];
-    let matches = |at: usize, word: &str| words.get(at) == word;
-    let named = 6 + unique;
-    let is_one = matches(0, "create")
-        && prefix.iter().enumerate().all(|(at, word)| matches(1 + unique + at, word))
-        && matches(named + 1, "on");
-    if !is_one {
-        return None;
-    }
-    let only = usize::from(matches(named + 2, "only"));
-    let table: String = words.texts[named + 2 + only..]
-        .iter()
-        .take_while(|text| *text != "(" && *text != "using")
-        .map(String::as_str)
-        .collect();
-    let written = words.get(named);
-    let name = match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => written.to_owned(),
-    };
-    Some(IndexName { name, table })
 }
 
 #[cfg(test)]
@@ -349,28 +268,6 @@ mod tests {
         for text in outside {
             let found = meaning(text);
             assert!(matches!(found, Meaning::Runs(NonTransactional(_))), "{text}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn the_index_of_if_not_exists_is_named() {
-        let index = |name: &str, table: &str| {
-            Some(IndexName { name: name.to_owned(), table: table.to_owned() })
-        };
-        let cases = [
-            (
-                "create unique index concurrently if not exists I on only s.T using gin (a)",
-                index("i", "s.t"),
-            ),
-            (
-                "CREATE INDEX CONCURRENTLY IF NOT EXISTS \"My\"\"I\" ON \"S\".t(a);",
-                index("My\"I", "\"S\".t"),
-            ),
-            ("CREATE INDEX CONCURRENTLY i ON t(a)", None),
-            ("CREATE INDEX IF NOT EXISTS i ON t(a)", None),
-        ];
-        for (sql, expected) in cases {
-            assert_eq!(index_if_not_exists(sql), expected, "{sql}");
         }
     }
 

@@ -9,11 +9,14 @@ mod check;
 mod classify;
 mod copy;
 mod nesting;
+mod recovery;
 mod statements;
 mod token;
+mod words;
 
 pub use check::{SyntaxError, check, on_large_stack};
-pub use classify::{Control, IndexName, Meaning, index_if_not_exists};
+pub use classify::{Control, Meaning};
 pub use copy::{CopyIn, copied_table};
+pub use recovery::{Recovery, Scope, Shared, recovery_of};
 pub use statements::{StatementTokens, statements};
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use migraph::engine::{Engine, FailureKind, Job, Worker};
+use migraph::engine::{Engine, FailureKind, Job, Progress, Worker};
 use migraph::model::{
     Block, Checksum, Execution, Header, Migration, Script, Source, Span, Statement, StatementKind,
     Step,
@@ -46,7 +46,7 @@ fn apply(database: &Database, migration: &Migration) -> (FailureKind, String) {
             Postgres::new(&target, &lock, (&ledger, batch), (1, Timeouts::default())).unwrap();
         let mut worker = engine.worker().await.unwrap();
         worker.prepare().await.unwrap();
-        let job = Job { migration, layer: 0, completed: 0 };
+        let job = Job { migration, layer: 0, progress: Progress::default() };
         let failure = worker.apply(job, &|_| {}).await.expect_err("the guard holds");
         assert!(!worker.is_usable(), "a session of unknown state is never used again");
         (failure.kind, failure.message.clone())

@@ -74,30 +74,6 @@ fn a_changed_statement_that_has_run_refuses_to_go_on() {
 }
 
 #[test]
-fn if_not_exists_is_not_believed() {
-    let project = project("CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);");
-    project.run(&["up", "--target", "0001_t"]).exits(0);
-    project.database.sql("INSERT INTO t VALUES (1), (1)");
-    // A unique index over duplicates fails and stays behind, INVALID.
-    let made = std::panic::catch_unwind(|| {
-        project.database.sql("CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)")
-    });
-    assert!(made.is_err());
-    project.run(&["up"]).exits(1).says(&["the index `i` is INVALID", "DROP INDEX CONCURRENTLY i"]);
-    assert_eq!(project.ledger(), "0001_t");
-    project.database.sql("DROP INDEX i");
-    project.run(&["up"]).exits(0);
-}
-
-#[test]
-fn an_invalid_index_left_by_a_failure_is_named() {
-    let project = project("CREATE UNIQUE INDEX CONCURRENTLY u ON t (a);");
-    project.run(&["up", "--target", "0001_t"]).exits(0);
-    project.database.sql("INSERT INTO t VALUES (1), (1)");
-    project.run(&["up"]).exits(1).says(&["SQLSTATE 23505", "INVALID indexes", ": u;"]);
-}
-
-#[test]
 fn statements_outside_a_transaction_run_one_by_one() {
     let project =
         project("VACUUM t;\nREINDEX TABLE CONCURRENTLY t;\nDROP INDEX CONCURRENTLY IF EXISTS i;");

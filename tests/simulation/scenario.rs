@@ -85,13 +85,17 @@ impl Scenario {
         let wanted = vec![true; self.graph.len()];
         let estimator = Estimator::new(Timings::default(), []);
         let plan = Plan::new(&self.graph, &wanted, &applied, &estimator);
+        // As a real run reads it from the ledger.
+        let reached = world.progress.borrow().clone();
+        let node = |(id, it)| (self.graph.node(&id).unwrap(), it);
+        let progress: BTreeMap<_, _> = reached.into_iter().map(node).collect();
         let options = RunOptions {
             schedule: if self.rng.bool() { Schedule::Layers } else { Schedule::Ready },
             jobs: self.rng.usize(1..8),
             retries: self.rng.usize(0..4),
             on_failure: trouble.on_failure(),
             seed: Some(self.seed),
-            completed: &BTreeMap::new(),
+            progress: &progress,
         };
         let (stop, control) = StopSignal::new();
         let mut log = Log { world: Rc::clone(world), jobs: options.jobs, running: 0 };

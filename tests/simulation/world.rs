@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::Timestamp;
 use migraph::engine::{
-    Canceller, Engine, Failure, FailureKind, Job, Outcome, Receipt, Retry, Worker,
+    Canceller, Engine, Failure, FailureKind, Job, Note, Outcome, Progress, Receipt, Retry, Worker,
 };
 use migraph::model::MigrationId;
 use tokio::sync::Notify;
@@ -26,6 +26,8 @@ pub enum Fault {
     Alone,
     /// It never ends by itself.
     Hang,
+    /// A deadlock in a script that runs step by step: it has come one step further.
+    Halted,
     /// The answer is lost before COMMIT; the ledger says so.
     LostBefore,
     /// The answer is lost behind COMMIT; the ledger says so.
@@ -34,12 +36,13 @@ pub enum Fault {
     LostForGood,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::Refused,
     Fault::Again,
     Fault::Locked,
     Fault::Alone,
     Fault::Hang,
+    Fault::Halted,
     Fault::LostBefore,
     Fault::LostBehind,
     Fault::LostForGood,
@@ -61,6 +64,7 @@ impl Seen {
             "stopped",
             "cancelled",
             "retried",
+            "resumed",
             "alone",
             "behind-others",
             "no-session",
@@ -98,6 +102,8 @@ pub struct World {
     pub unreachable_until: Cell<Option<tokio::time::Instant>>,
     pub paths: RefCell<BTreeSet<&'static str>>,
     pub refused: RefCell<BTreeMap<MigrationId, Fault>>,
+    /// How far a script that runs step by step has come; the next try must know.
+    pub progress: RefCell<BTreeMap<MigrationId, Progress>>,
 }
 
 impl World {
@@ -120,6 +126,7 @@ impl World {
             unreachable_until: Cell::new(None),
             paths: RefCell::default(),
             refused: RefCell::default(),
+            progress: RefCell::default(),
         }
     }
 
@@ -144,6 +151,15 @@ impl World {
         let lonely = running.iter().find(|other| alone.contains(other));
         assert!(lonely.is_none(), "`{id}` runs beside {lonely:?}, which was to run alone");
         assert!(running.insert(id.clone()), "`{id}` runs twice at once");
+    }
+
+    /// A try must begin where the one before it has stopped.
+    fn resume(&self, id: &MigrationId, told: Progress) {
+        let reached = self.progress.borrow().get(id).copied();
+        assert_eq!(told, reached.unwrap_or_default(), "`{id}` is resumed at the wrong place");
+        if reached.is_some() {
+            self.path("resumed");
+        }
     }
 
     fn commit(&self, id: &MigrationId) {
@@ -218,9 +234,10 @@ impl Worker for MemoryWorker {
         MemoryCanceller(Rc::clone(&self.cancel))
     }
 
-    async fn apply(&mut self, job: Job<'_>, _: &dyn Fn(usize)) -> Outcome {
+    async fn apply(&mut self, job: Job<'_>, _: &dyn Fn(Note<'_>)) -> Outcome {
         let id = &job.migration.id;
         self.world.begin(id);
+        self.world.resume(id, job.progress);
         let fault = self.world.fault(id);
         let time = match fault {
             Some(Fault::Hang) => Duration::from_hours(24),
@@ -265,6 +282,13 @@ impl MemoryWorker {
             }
             Some(Fault::Refused | Fault::Hang) => rolled_back(Some("42601"), Retry::Never),
             Some(Fault::LostBefore) => rolled_back(None, Retry::Never),
+            Some(Fault::Halted) => {
+                let mut reached = self.world.progress.borrow_mut();
+                let progress = reached.entry(id.clone()).or_default();
+                progress.completed += 1;
+                let failure = failure(FailureKind::Halted, Some("40P01"), Retry::Again);
+                Err(Box::new(Failure { progress: Some(*progress), ..*failure }))
+            }
             Some(Fault::Again) => rolled_back(Some("40P01"), Retry::Again),
             Some(Fault::Locked) => rolled_back(Some("55P03"), Retry::Locked),
             Some(Fault::Alone) => {
