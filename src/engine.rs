@@ -107,7 +107,7 @@ pub struct Failure {
     pub span: Option<Span>,
     /// Whether trying again may help.
     pub retry: Retry,
-    /// Why the ledger has no row of this try, when it ought to have one.
+    /// Why the ledger may have no row of this try, when it ought to have one.
     pub unrecorded: Option<String>,
     /// How far a script that runs step by step has come, for the next try; `None`
     /// for one that runs in one transaction, and for a try that did not get there.

@@ -40,7 +40,7 @@ pub struct RunResult {
     pub skipped: Vec<(Node, Skip)>,
     /// How often each migration was tried again.
     pub retried: BTreeMap<Node, usize>,
-    /// How many failed tries of each the ledger has no row of, although it ought to.
+    /// How many failed tries of each the ledger may have no row of, but ought to.
     pub unrecorded: BTreeMap<Node, usize>,
     /// From the first start to the last end.
     pub wall: Duration,

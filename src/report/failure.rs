@@ -33,7 +33,7 @@ pub(crate) fn render(migration: &Migration, failure: &Failure) -> String {
     let facts = [
         ("detail", &failure.detail),
         ("context", &failure.context),
-        ("the ledger has no record of this try", &failure.unrecorded),
+        ("the ledger may have no record of this try", &failure.unrecorded),
     ];
     let fact = |(name, text): (&str, &Option<String>)| Some(format!("{name}: {}", text.as_ref()?));
     Message {

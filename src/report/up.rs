@@ -44,7 +44,7 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
     }
     if !result.unrecorded.is_empty() {
         let ids: Vec<_> = result.unrecorded.keys().map(|node| graph.id(*node).as_str()).collect();
-        out.push_str("The ledger has no record of failed tries of these:\n");
+        out.push_str("The ledger may have no record of failed tries of these:\n");
         out.push_str(&wrapped("  ", &ids, ", "));
     }
     out.push_str(&skipped(graph, &result.skipped));
