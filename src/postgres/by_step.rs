@@ -174,7 +174,10 @@ impl ScriptRun<'_, '_> {
         match self.send(&message).await {
             Ok(Some(receipt)) => Ok(receipt),
             Ok(None) => Err(Self::not_recorded("the server gave no receipt")),
-            Err(error) => Err(Self::not_recorded(&reason(&error))),
+            Err(error) => {
+                let guard = failure::guard(&error).map(|failure| failure.message);
+                Err(Self::not_recorded(&guard.unwrap_or_else(|| reason(&error))))
+            }
         }
     }
 
