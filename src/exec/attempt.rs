@@ -9,7 +9,9 @@ use futures_util::future::join_all;
 
 use super::control::{Control, Stop};
 use super::event::{Event, EventSink};
-use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
+use crate::engine::{
+    Canceller, Engine, Failure, FailureKind, Job, Notices, Outcome, Progress, Worker,
+};
 use crate::graph::Node;
 
 /// A try that is to be made after a while, because of the failure before it.
@@ -23,6 +25,8 @@ pub(super) struct Tried<W> {
     pub(super) node: Node,
     pub(super) worker: Option<W>,
     pub(super) outcome: Outcome,
+    /// What the server said meanwhile; `None` when this was no new try.
+    pub(super) notices: Option<Notices>,
 }
 
 /// What every try may use, from within the one task.
@@ -55,21 +59,33 @@ impl<'e, E: Engine> Shared<'e, E> {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(delay) => {}
-                () = control.stopped() => return Tried { node, worker: idle, outcome: Err(failure) },
+                () = control.stopped() => {
+                    let outcome = Err(failure);
+                    return Tried { node, worker: idle, outcome, notices: None };
+                }
             }
         }
-        let mut worker = match idle {
-            Some(worker) => worker,
-            None => match self.engine.worker().await {
-                Ok(worker) => worker,
-                Err(failure) => return Tried { node, worker: None, outcome: Err(failure) },
-            },
+        let notices = RefCell::new(Notices::default());
+        let worker = match idle {
+            Some(worker) => Ok(worker),
+            None => self.engine.worker().await,
         };
-        let outcome = self.apply(node, job, &mut worker).await;
-        Tried { node, worker: Some(worker).filter(Worker::is_usable), outcome }
+        let (worker, outcome) = match worker {
+            Ok(mut worker) => {
+                let outcome = self.apply((node, job), &mut worker, &notices).await;
+                (Some(worker).filter(Worker::is_usable), outcome)
+            }
+            Err(failure) => (None, Err(failure)),
+        };
+        Tried { node, worker, outcome, notices: Some(notices.into_inner()) }
     }
 
-    async fn apply(&self, node: Node, job: Job<'_>, worker: &mut E::Worker) -> Outcome {
+    async fn apply(
+        &self,
+        (node, job): (Node, Job<'_>),
+        worker: &mut E::Worker,
+        notices: &RefCell<Notices>,
+    ) -> Outcome {
         worker.prepare().await?;
         // Asked to cancel while the session was being opened: nothing was sent.
         if self.control.current() == Stop::Cancel {
@@ -77,9 +93,20 @@ impl<'e, E: Engine> Shared<'e, E> {
             return Err(Box::new(failure));
         }
         self.cancellers.borrow_mut().insert(node, Rc::new(worker.canceller()));
-        let statement = |number| self.tell(&Event::Statement { node, number });
-        let outcome = worker.apply(job, &statement).await;
+        let tell = |progress| match progress {
+            Progress::Statement(number) => self.tell(&Event::Statement { node, number }),
+            Progress::Notice(notice) => {
+                if let Some(notice) = notices.borrow_mut().push(notice) {
+                    self.tell(&Event::Notice { node, notice });
+                }
+            }
+        };
+        let outcome = worker.apply(job, &tell).await;
         self.cancellers.borrow_mut().remove(&node);
+        let count = notices.borrow().omitted();
+        if count > 0 {
+            self.tell(&Event::NoticesOmitted { node, count });
+        }
         outcome
     }
 

@@ -6,20 +6,23 @@
 //! a later run knows which were done, and which one nobody knows about. What only
 //! changes the session is not recorded: a resumed script needs it again.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
 use postgres_protocol::escape::escape_literal;
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
 use super::failure;
-use super::message::{AS_OURSELVES, Timeouts, timeouts};
+use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
+use super::notices;
 use super::resolve::resolve_segment;
 use super::session::Session;
 use super::transactional::{self, Ended, Exchange};
-use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
+use crate::engine::{Failure, FailureKind, Job, Outcome, Progress, Receipt};
 use crate::model::{Block, Statement, StatementKind, Step};
 use crate::parse::statement_checksum;
 use crate::syntax::{IndexName, index_if_not_exists};
@@ -29,16 +32,16 @@ pub(super) async fn apply(
     run: &Run<'_>,
     session: &mut Session,
     (job, steps): (Job<'_>, &[Step]),
-    tell: &dyn Fn(usize),
+    tell: &dyn Fn(Progress),
 ) -> Outcome {
-    let mut script = ScriptRun { run, session, job };
+    let mut script = ScriptRun { run, session, job, tell };
     let own = Timeouts { lock: Some(Duration::ZERO), ..run.context.timeouts };
     for set in timeouts("SET", job, own) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
     }
     for (index, step) in steps.iter().enumerate() {
         let is_last = index + 1 == steps.len();
-        if let Some(receipt) = script.step(step, is_last, tell).await? {
+        if let Some(receipt) = script.step(step, is_last).await? {
             return Ok(receipt);
         }
     }
@@ -52,30 +55,26 @@ struct ScriptRun<'a, 'l> {
     run: &'a Run<'l>,
     session: &'a mut Session,
     job: Job<'a>,
+    tell: &'a dyn Fn(Progress),
 }
 
 impl ScriptRun<'_, '_> {
     /// With the last segment comes the receipt.
-    async fn step(
-        &mut self,
-        step: &Step,
-        is_last: bool,
-        tell: &dyn Fn(usize),
-    ) -> Result<Option<Receipt>, Box<Failure>> {
+    async fn step(&mut self, step: &Step, is_last: bool) -> Result<Option<Receipt>, Box<Failure>> {
         let is_done = step.statements().end <= self.job.completed;
         match step {
             Step::Segment(block) if is_done => self.settings_of(block).await.map(|()| None),
             Step::Segment(block) => {
-                tell(step.number());
+                self.tell_of(step.number());
                 self.segment(step, block, is_last).await
             }
             Step::Bare(index) => {
                 let statement = &self.job.migration.up.statements[*index];
                 if statement.kind == StatementKind::Session {
-                    tell(step.number());
+                    self.tell_of(step.number());
                     self.setting(step.number(), statement).await?;
                 } else if !is_done {
-                    self.bare(step.number(), statement, tell).await?;
+                    self.bare(step.number(), statement).await?;
                 }
                 Ok(None)
             }
@@ -85,7 +84,7 @@ impl ScriptRun<'_, '_> {
     /// Changes the session, and nothing that a fence would have to guard.
     async fn setting(&self, number: usize, statement: &Statement) -> Result<(), Box<Failure>> {
         let sql = self.job.migration.source.slice(statement.span);
-        match self.send(sql).await {
+        match self.heard(number, self.send(sql)).await {
             Ok(_) => Ok(()),
             Err(error) if error.as_db_error().is_none() => {
                 Err(failure::lost(FailureKind::Halted, Some(&error)))
@@ -116,8 +115,9 @@ impl ScriptRun<'_, '_> {
         let checksum = statement_checksum(sql).to_hex();
         let frame = self.run.context.segment_frame(self.job, block, &checksum, is_last);
         let refused = FailureKind::Halted;
-        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused };
-        match exchange.run(self.session).await? {
+        let at = Cell::new(Place::Opening);
+        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused, at };
+        match exchange.run(self.session, self.tell).await? {
             Ended::Committed(receipt) => Ok(receipt),
             Ended::Unclear(error) => {
                 let what = (self.job, step.number());
@@ -127,22 +127,29 @@ impl ScriptRun<'_, '_> {
     }
 
     /// A statement outside of any transaction of ours.
-    async fn bare(
-        &self,
-        number: usize,
-        statement: &Statement,
-        tell: &dyn Fn(usize),
-    ) -> Result<(), Box<Failure>> {
+    async fn bare(&self, number: usize, statement: &Statement) -> Result<(), Box<Failure>> {
         let sql = self.job.migration.source.slice(statement.span);
         self.fenced(&self.started(number, sql)).await?;
-        tell(number);
-        if let Err(error) = self.send(sql).await {
+        self.tell_of(number);
+        if let Err(error) = self.heard(number, self.send(sql)).await {
             return Err(self.failed(number, statement, &error).await);
         }
         if let Some(index) = index_if_not_exists(sql) {
             self.check_valid(number, &index).await?;
         }
         self.finish(number).await
+    }
+
+    /// Tells that a statement is sent.
+    fn tell_of(&self, number: usize) {
+        (self.tell)(Progress::Statement(number));
+    }
+
+    /// Does `work`, which is one statement of the script, and passes on what the
+    /// server says meanwhile.
+    async fn heard<T>(&self, number: usize, work: impl Future<Output = T>) -> T {
+        let hear = |said: &DbError| notices::pass_on(self.tell, Some(number), said);
+        self.session.ear().listen(work, hear).await
     }
 
     /// Sends one message and waits for its end.

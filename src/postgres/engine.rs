@@ -13,7 +13,7 @@ use super::message::{RunContext, Timeouts};
 use super::session::Session;
 use super::target::Target;
 use super::{by_step, record, transactional};
-use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Worker};
+use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Outcome, Progress, Worker};
 use crate::model::Execution;
 
 /// A cancel request opens a connection of its own; it is not waited for longer.
@@ -46,7 +46,7 @@ impl<'l> Postgres<'l> {
     ) -> Result<Self, ConnectError> {
         let target = target.clone();
         let manager = Manager::from_connect(
-            target.startup(),
+            target.bare().clone(),
             target.clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
@@ -131,16 +131,16 @@ impl Worker for PostgresWorker<'_> {
         PostgresCanceller { target: self.run.target.clone(), token }
     }
 
-    async fn apply(&mut self, job: Job<'_>, statement: &dyn Fn(usize)) -> Outcome {
+    async fn apply(&mut self, job: Job<'_>, tell: &dyn Fn(Progress)) -> Outcome {
         let Some(mut session) = self.session.take() else {
             return Err(Box::new(Failure::new(FailureKind::NotStarted, "the session was lost")));
         };
         let outcome = match &job.migration.up.execution {
             Execution::Transaction { modes } => {
-                transactional::apply(&self.run, &mut session, job, modes).await
+                transactional::apply(&self.run, &mut session, (job, modes), tell).await
             }
             Execution::Steps(steps) => {
-                by_step::apply(&self.run, &mut session, (job, steps), statement).await
+                by_step::apply(&self.run, &mut session, (job, steps), tell).await
             }
         };
         match &outcome {

@@ -13,6 +13,7 @@ mod keys;
 mod ledger;
 mod lock;
 mod message;
+mod notices;
 mod reach;
 mod record;
 mod resolve;

@@ -19,6 +19,7 @@ mod fingerprint;
 mod guard;
 mod harness;
 mod lost;
+mod notices;
 mod poolers;
 mod refusals;
 mod retries;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::Timestamp;
 use migraph::engine::{
-    Canceller, Engine, Failure, FailureKind, Job, Outcome, Receipt, Retry, Worker,
+    Canceller, Engine, Failure, FailureKind, Job, Outcome, Progress, Receipt, Retry, Worker,
 };
 use migraph::model::MigrationId;
 use tokio::sync::Notify;
@@ -215,7 +215,7 @@ impl Worker for MemoryWorker {
         MemoryCanceller(Rc::clone(&self.cancel))
     }
 
-    async fn apply(&mut self, job: Job<'_>, _: &dyn Fn(usize)) -> Outcome {
+    async fn apply(&mut self, job: Job<'_>, _: &dyn Fn(Progress)) -> Outcome {
         let id = &job.migration.id;
         self.world.begin(id);
         let fault = self.world.fault(id);

@@ -1,10 +1,13 @@
 //! What the run loop needs of a database. Pure: the real one is
 //! [`crate::postgres`], and a test may have its own.
 
+mod notice;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::notice::{Level, Notice, Notices};
 use crate::model::{Migration, Span};
 
 /// One migration to apply.
@@ -113,6 +116,15 @@ impl Failure {
     }
 }
 
+/// What happens while a migration is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A statement is sent on its own: its number, from 1.
+    Statement(usize),
+    /// The server said something that is no answer.
+    Notice(Notice),
+}
+
 /// How one try at a migration ended.
 pub type Outcome = Result<Receipt, Box<Failure>>;
 
@@ -140,12 +152,11 @@ pub trait Worker {
     fn canceller(&self) -> Self::Canceller;
 
     /// Applies one migration and records it, or neither, in a session that was
-    /// prepared for it. `statement` is called
-    /// with the number (from 1) of each statement that is sent on its own.
+    /// prepared for it, and tells what happens meanwhile.
     ///
     /// A worker whose session cannot be trusted any more says so by
     /// [`Worker::is_usable`]; its next migration needs another.
-    async fn apply(&mut self, job: Job<'_>, statement: &dyn Fn(usize)) -> Outcome;
+    async fn apply(&mut self, job: Job<'_>, tell: &dyn Fn(Progress)) -> Outcome;
 
     /// False after an error or a surprise.
     fn is_usable(&self) -> bool;
