@@ -11,7 +11,7 @@ use super::circuit::Circuit;
 use super::control::Stop;
 use super::result::{Ended, RunResult, reasons};
 use super::run::{OnFailure, RunOptions};
-use crate::engine::{Failure, FailureKind, Progress, Receipt, Retry};
+use crate::engine::{Failure, FailureKind, Notices, Progress, Receipt, Retry};
 use crate::graph::Node;
 use crate::plan::{Plan, ReadyQueue};
 
@@ -41,6 +41,7 @@ pub(super) struct State<'p, W> {
     pub(super) circuit: Circuit,
     pub(super) applied: BTreeMap<Node, Receipt>,
     pub(super) failed: Vec<(Node, Failure)>,
+    notices: BTreeMap<Node, Notices>,
     on_failure: OnFailure,
     retries: usize,
     seed: Option<u64>,
@@ -60,6 +61,7 @@ impl<'p, W> State<'p, W> {
             circuit: Circuit::new(options.seed),
             applied: BTreeMap::new(),
             failed: Vec::new(),
+            notices: BTreeMap::new(),
             on_failure: options.on_failure,
             retries: options.retries,
             seed: options.seed,
@@ -93,10 +95,14 @@ impl<'p, W> State<'p, W> {
     /// Decides what a try that has ended means. `stop` is what the run has been
     /// asked by now.
     pub(super) fn ended(&mut self, tried: Tried<W>, stop: Stop) -> Verdict {
-        let Tried { node, worker, outcome, anew } = tried;
+        let Tried { node, worker, outcome, notices } = tried;
         self.idle.extend(worker);
+        let anew = notices.is_some();
         if self.pending.remove(&node).is_some() && anew {
             *self.retried.entry(node).or_default() += 1;
+        }
+        if let Some(notices) = notices {
+            self.keep(node, notices);
         }
         let no_session =
             |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
@@ -117,6 +123,15 @@ impl<'p, W> State<'p, W> {
             }
             Err(failure) if stop == Stop::No => self.try_again(node, failure),
             Err(failure) => self.give_up(node, cancelled(*failure, stop)),
+        }
+    }
+
+    /// What was said during an earlier try is rolled back with it.
+    fn keep(&mut self, node: Node, notices: Notices) {
+        if notices.kept().is_empty() {
+            self.notices.remove(&node);
+        } else {
+            self.notices.insert(node, notices);
         }
     }
 
@@ -200,8 +215,18 @@ impl<'p, W> State<'p, W> {
             () => Ended::Failed,
         };
         let skipped = reasons(plan, &self.failed, not_started);
-        let Self { applied, failed, retried, unrecorded, .. } = self;
-        RunResult { ended, applied, failed, skipped, retried, unrecorded, wall }
+        let Self { applied, failed, retried, unrecorded, notices, .. } = self;
+        RunResult {
+            healed: BTreeMap::new(),
+            ended,
+            applied,
+            failed,
+            skipped,
+            retried,
+            unrecorded,
+            notices,
+            wall,
+        }
     }
 }
 

@@ -34,10 +34,10 @@ impl ScriptRun<'_, '_> {
         let recovery = recovery_of(sql);
         match self.next(number, sql, &recovery).await? {
             Next::Send(message) => {
-                (self.tell)(Note::Statement(number));
+                self.tell_of(number);
                 let ends_itself = statement.kind == StatementKind::Undecided;
                 let before = if ends_itself { self.transaction().await } else { None };
-                if let Err(error) = self.send(&message).await {
+                if let Err(error) = self.heard(number, self.send(&message)).await {
                     let is_whole = !ends_itself || self.is_next(before).await;
                     return Err(match is_whole || error.as_db_error().is_none() {
                         true => self.failed(number, &recovery, &error).await,
