@@ -37,7 +37,8 @@ pub struct Progress {
 pub enum Note<'a> {
     /// The statement of this number, from 1, is sent on its own.
     Statement(usize),
-    /// What an earlier try left half done was put right: how.
+    /// What an earlier try left half done was put right, or what was done unseen was
+    /// found: how.
     Healed(&'a str),
     /// The server said something that is no answer.
     Notice(Notice),
