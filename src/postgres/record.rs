@@ -59,7 +59,15 @@ impl Row<'_, '_> {
             return Ok(());
         }
         let session = self.run.session().await.map_err(|error| error.to_string())?;
-        self.write_through(session.client()).await.map_err(|error| reason(&error))
+        let written = self.write_synchronously(session.client()).await;
+        session.discard();
+        written.map_err(|error| reason(&error))
+    }
+
+    /// A worker's session of a fast run would not wait for the disk.
+    async fn write_synchronously(&self, client: &Client) -> Result<(), Error> {
+        client.batch_execute("SET synchronous_commit=on").await?;
+        self.write_through(client).await
     }
 
     /// Does nothing when the row is there: the answer to an earlier try may have
