@@ -29,4 +29,5 @@ mod room;
 mod sample;
 mod segments;
 mod settings;
+mod silence;
 mod statements;
