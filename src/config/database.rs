@@ -34,6 +34,9 @@ const LIBPQ_ONLY: [&str; 15] = [
     "sslrootcert",
 ];
 
+/// What tokio-postgres takes when nothing is said.
+const KERNELS_IDLE: Duration = Duration::from_hours(2);
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Complete connection settings; `Debug` shows no password.
@@ -166,10 +169,29 @@ fn fill(
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(connect_timeout(get("PGCONNECT_TIMEOUT"))?);
     }
+    keep_alive(config);
     if let Some(mode) = get("PGSSLMODE").filter(|_| !ssl_is_set) {
         config.ssl_mode(ssl_mode(mode)?);
     }
     Ok(())
+}
+
+/// Where nothing is said of it: a server whose machine has vanished is noticed within
+/// a minute. The kernel would take two hours, or a quarter of one with a question on
+/// its way.
+fn keep_alive(config: &mut Config) {
+    if config.get_keepalives_idle() == KERNELS_IDLE {
+        config.keepalives_idle(Duration::from_secs(30));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(10));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_mins(1));
+    }
 }
 
 fn value(name: &str, reason: &str) -> ConfigError {
@@ -227,6 +249,18 @@ mod tests {
         let password = config.get_password().map(String::from_utf8_lossy).unwrap_or_default();
         let (user, name) = (config.get_user().unwrap(), config.get_dbname().unwrap());
         format!("{user}:{password}@{host}:{}/{name}", config.get_ports()[0])
+    }
+
+    #[test]
+    fn a_vanished_server_is_noticed_unless_the_url_says_otherwise() {
+        let seconds = |url: &str| {
+            let config = of(Some(url), &[("PGUSER", "u")]).unwrap().unwrap();
+            let user_timeout = config.get_tcp_user_timeout().unwrap().as_secs();
+            (config.get_keepalives_idle().as_secs(), user_timeout)
+        };
+        assert_eq!(seconds("postgres://h/d"), (30, 60));
+        let own = "postgres://h/d?keepalives_idle=300&tcp_user_timeout=7";
+        assert_eq!(seconds(own), (300, 7));
     }
 
     #[test]

@@ -9,8 +9,16 @@ use postgres_protocol::escape::escape_literal;
 /// A setting's name and its value.
 pub(super) type Setting = (String, String);
 
-/// What every version knows: the lexer's idea of a string must be the server's.
-const ALWAYS: [(&str, &str); 1] = [("standard_conforming_strings", "on")];
+/// What every version knows. The lexer's idea of a string must be the server's. A
+/// machine that vanished together with its migraph would otherwise hold the run lock
+/// until the kernel's keepalive notices, usually for two hours; now for a minute.
+const ALWAYS: [(&str, &str); 5] = [
+    ("standard_conforming_strings", "on"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "60000"),
+];
 
 /// Settings of 14 and later. A backend whose client is gone ends its statement
 /// within half a second; an idle session of ours is not ended by the server.
@@ -102,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_newer_server_gets_more_settings() {
-        assert_eq!(as_options(ours(0)), "-c standard_conforming_strings=on");
+        assert!(as_options(ours(0)).starts_with("-c standard_conforming_strings=on -c tcp_"));
         assert_eq!(as_options(ours(130_020)), as_options(ours(0)));
         assert!(as_options(ours(140_000)).ends_with(" -c idle_session_timeout=0"));
     }

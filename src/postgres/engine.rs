@@ -173,7 +173,9 @@ impl Worker for PostgresWorker<'_> {
             Err(failure) => {
                 let pid = session.pid();
                 session.discard();
-                failure.unrecorded = record::failed(&self.run, pid, job, failure).await.err();
+                if failure.unrecorded.is_none() {
+                    failure.unrecorded = record::failed(&self.run, pid, job, failure).await.err();
+                }
             }
         }
         outcome

@@ -34,7 +34,8 @@ pub(super) fn silence(kind: FailureKind) -> Box<Failure> {
         }
     };
     let hint = "`migraph status` tells what is applied, once the server answers; the next `migraph up` waits for what is still at work";
-    Box::new(Failure::new(kind, message).hint(hint))
+    let unrecorded = (kind != FailureKind::NotStarted).then(|| "no answer".to_owned());
+    Box::new(Failure { unrecorded, ..Failure::new(kind, message).hint(hint) })
 }
 
 /// An error with an SQLSTATE in answer to a message of a transaction, behind

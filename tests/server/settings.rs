@@ -25,6 +25,16 @@ fn libpqs_variables_are_enough() {
     assert_eq!(project.database.sql("SELECT * FROM a"), "3MB");
 }
 
+/// A machine that has vanished is noticed within a minute.
+#[test]
+fn sessions_ask_whether_the_other_end_is_there() {
+    let shown = "SELECT current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'), current_setting('tcp_user_timeout')";
+    let sql = format!("CREATE TABLE a (a text, b text, c text, d text); INSERT INTO a {shown};");
+    let project = Project::new(&[("0001_a", "", &sql)]);
+    project.run(&["up"]).exits(0);
+    assert_eq!(project.database.sql("SELECT * FROM a"), "30|10|3|60000");
+}
+
 #[test]
 fn a_dot_env_beside_the_migrations_is_read() {
     let project = Project::new(&[("0001_a", "", "SELECT 1;")]);

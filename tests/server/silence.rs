@@ -58,7 +58,7 @@ fn a_run_that_hears_nothing_more_ends_and_says_what_it_does_not_know() {
     // Whoever wants it to end at once cannot have that: the server may be at work.
     run.signal(Signal::SIGTERM);
     let json = run.end().exits(143).json();
-    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(2), "{:?}", began.elapsed());
     for migration in json["migrations"].as_array().unwrap() {
         let failure = &migration["failure"];
         assert!(["unknown", "interrupted"].contains(&failure["kind"].as_str().unwrap()), "{json}");
