@@ -32,6 +32,8 @@ pub enum Fault {
     DeafLock,
     /// The network swallows all of a runner's connections.
     CutAll,
+    /// The network lets nothing pass for a while: nothing may come of it.
+    Stall,
     /// SIGKILL of a server process: the server restarts itself.
     CrashBackend,
     /// The server is stopped as by a crash, and started again.
@@ -42,11 +44,11 @@ pub enum Fault {
 
 use Fault::{
     CancelWorker, CrashBackend, CutAll, CutLock, CutWorker, DeafLock, EndLock, EndWorker,
-    Interrupt, InterruptTwice, Kill, Pause, StopFast, StopImmediate, Terminate,
+    Interrupt, InterruptTwice, Kill, Pause, Stall, StopFast, StopImmediate, Terminate,
 };
 
 /// Each as often as it stands here.
-const CHOICES: [Fault; 30] = [
+const CHOICES: [Fault; 31] = [
     Kill,
     Kill,
     Kill,
@@ -73,6 +75,7 @@ const CHOICES: [Fault; 30] = [
     DeafLock,
     DeafLock,
     CutAll,
+    Stall,
     CrashBackend,
     StopImmediate,
     StopImmediate,
@@ -94,6 +97,7 @@ impl Fault {
             CutLock => "connection of the lock cut",
             DeafLock => "connection of the lock lost, unnoticed",
             CutAll => "all connections of a runner cut",
+            Stall => "all connections of a runner stalled",
             CrashBackend => "SIGKILL of a backend",
             StopImmediate => "immediate stop of the server",
             StopFast => "fast stop of the server",
@@ -107,7 +111,7 @@ impl Fault {
 
     /// True when it needs a network that can be cut.
     pub fn cuts(self) -> bool {
-        matches!(self, CutWorker | CutLock | DeafLock | CutAll)
+        matches!(self, CutWorker | CutLock | DeafLock | CutAll | Stall)
     }
 }
 

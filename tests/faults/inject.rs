@@ -22,6 +22,7 @@ impl Storm<'_> {
             Fault::EndWorker | Fault::CancelWorker | Fault::EndLock => {
                 self.end_session(&sessions, planned);
             }
+            Fault::Stall => self.stall(&sessions, planned),
             Fault::CutWorker | Fault::CutLock | Fault::DeafLock | Fault::CutAll => {
                 self.cut(&sessions, planned);
             }
@@ -144,6 +145,17 @@ impl Storm<'_> {
             let hit = Self::hit_with(sessions, session);
             self.note(planned.fault, &session.runner, &hit);
         }
+    }
+
+    /// A runner that only has to wait is not touched.
+    fn stall(&mut self, sessions: &[Session], planned: Planned) {
+        let Some(session) = self.target(sessions, planned) else { return };
+        let at = self.runner_of(session).expect("it was looked for");
+        let proxy = self.runners[at].proxy.as_ref().expect("only such are looked for");
+        proxy.stall(planned.lasts * 2);
+        let works = |it: &&Session| it.works && it.runner == session.runner;
+        let hit: Vec<_> = sessions.iter().filter(works).collect();
+        self.note(planned.fault, &session.runner, &hit);
     }
 
     /// The postmaster ends all sessions when one of its children crashes.

@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub struct Proxy {
     port: u16,
@@ -18,6 +18,8 @@ pub struct Proxy {
 
 struct Shared {
     lines: Mutex<Vec<Line>>,
+    /// Nothing passes before this.
+    stalled: Mutex<Option<Instant>>,
     closed: AtomicBool,
 }
 
@@ -34,7 +36,11 @@ impl Proxy {
     pub fn new(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { lines: Mutex::default(), closed: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            lines: Mutex::default(),
+            stalled: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
         let accepting = Arc::clone(&shared);
         spawn(move || {
             for client in listener.incoming().flatten() {
@@ -50,6 +56,11 @@ impl Proxy {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Lets nothing pass for a while, and then everything.
+    pub fn stall(&self, time: Duration) {
+        *self.shared.stalled.lock().unwrap() = Some(Instant::now() + time);
     }
 
     /// Cuts the connection whose port the server knows, or all of them: at the end
@@ -118,6 +129,8 @@ impl Shared {
     fn pass(&self, mut from: TcpStream, mut to: TcpStream, port: u16) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let until = *self.stalled.lock().unwrap();
+            sleep(until.map_or(Duration::ZERO, |it| it.saturating_duration_since(Instant::now())));
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
