@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use criterion::{Criterion, Throughput};
 use migraph::load::{LoadOptions, Loaded, load};
 use migraph::parse::Depth;
-use migraph::plan::{Estimator, Plan, Timings};
+use migraph::plan::{Estimator, Plan, Separation, Timings};
 
 const FILES: u64 = 2_000;
 
@@ -45,6 +45,12 @@ fn plan(loaded: &Loaded) -> usize {
     let graph = &loaded.graph;
     let migrations = graph.nodes().map(|node| graph.migration(node));
     let estimator = Estimator::new(Timings::default(), migrations);
-    let plan = Plan::new(graph, &vec![true; graph.len()], &BTreeSet::new(), &estimator);
+    let plan = Plan::new(
+        graph,
+        &vec![true; graph.len()],
+        &BTreeSet::new(),
+        &estimator,
+        Separation::declared(graph),
+    );
     black_box(plan.layers().len())
 }

@@ -7,7 +7,9 @@ use tokio_postgres::Client;
 use super::jobs::{Jobs, Shortage};
 use super::server::{OnWait, ServerError, connect};
 use crate::graph::MigrationGraph;
-use crate::plan::{Applied, Comparison, Estimator, Plan, Schedule, Timings, compare, simulate};
+use crate::plan::{
+    Applied, Comparison, Estimator, Plan, Schedule, Separation, Timings, compare, simulate,
+};
 use crate::postgres::{Ledger, LedgerState, Target, capacity};
 
 /// What to plan.
@@ -79,7 +81,9 @@ fn planned(
     let timings = options.timings.or(&recorded(&state.applied));
     let estimator = Estimator::new(timings, graph.nodes().map(|node| graph.migration(node)));
     let comparison = compare(graph, state.applied, state.started);
-    let plan = Plan::new(graph, &options.wanted, &comparison.applied_nodes(), &estimator);
+    let applied = comparison.applied_nodes();
+    let separation = Separation::declared(graph);
+    let plan = Plan::new(graph, &options.wanted, &applied, &estimator, separation);
     let time = |schedule, jobs| simulate(&plan, schedule, jobs);
     Planned {
         serial: time(Schedule::Ready, 1),

@@ -13,7 +13,7 @@ use migraph::exec::{
 use migraph::graph::{self, MigrationGraph, Node};
 use migraph::model::MigrationId;
 use migraph::parse::{Depth, parse, settle};
-use migraph::plan::{Estimator, Plan, Schedule, Timings};
+use migraph::plan::{Estimator, Plan, Schedule, Separation, Timings};
 
 use super::world::{Memory, World};
 
@@ -84,7 +84,13 @@ impl Scenario {
             world.committed.borrow().keys().map(|id| self.graph.node(id).unwrap()).collect();
         let wanted = vec![true; self.graph.len()];
         let estimator = Estimator::new(Timings::default(), []);
-        let plan = Plan::new(&self.graph, &wanted, &applied, &estimator);
+        let plan = Plan::new(
+            &self.graph,
+            &wanted,
+            &applied,
+            &estimator,
+            Separation::declared(&self.graph),
+        );
         // As a real run reads it from the ledger.
         let reached = world.progress.borrow().clone();
         let node = |(id, it)| (self.graph.node(&id).unwrap(), it);
