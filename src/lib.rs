@@ -9,6 +9,7 @@
 //! The modules are layered: each uses only those above it in `docs/design/`'s
 //! list, and everything down to [`engine`] is pure (`tests/layering.rs`).
 
+pub mod analyse;
 pub mod cli;
 pub mod config;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod parse;
 pub mod plan;
 pub mod postgres;
 mod report;
+pub mod sql;
 mod suggest;
 pub mod syntax;
 
