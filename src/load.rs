@@ -1,5 +1,6 @@
 //! From a directory to a graph. The only reader of migration files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{Code, Diagnostic, Diagnostics, Place, Source, shown_path};
+use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place, Source, shown_path};
 use crate::parse::{self, Depth, ParsedFile};
+use crate::sql::Reading;
 use crate::syntax::on_large_stack;
 
 /// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
@@ -36,6 +38,8 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// Its migrations.
     pub graph: MigrationGraph,
+    /// What the up scripts say, at [`Depth::Meaning`].
+    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
     /// What is worth saying and in nobody's way.
     pub warnings: Diagnostics,
 }
@@ -63,7 +67,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
     limit(&mut diagnostics);
     match graph {
         Some(graph) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { graph, warnings: diagnostics })
+            Ok(Loaded { graph, readings: set.readings, warnings: diagnostics })
         }
         _ => Err(diagnostics),
     }

@@ -1,17 +1,21 @@
 //! From single files to a set whose dependencies are declared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Declaration, ParsedFile};
 use crate::model::{
     Code, Dependency, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source, Span,
 };
+use crate::sql::Reading;
 
 /// All files of a directory, each with its dependencies declared or assumed.
 #[derive(Debug, Default)]
 pub struct DeclaredSet {
     /// What parsed, in the order of the files.
     pub migrations: Vec<Migration>,
+    /// What their up scripts say, at [`super::Depth::Meaning`].
+    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
     /// What did not, but has an id that others may name.
     pub broken: Vec<BrokenFile>,
     /// Everything that is wrong with the files by themselves.
@@ -56,10 +60,11 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
                 false
             }
         };
-        let ParsedFile { source, header, .. } = file;
+        let ParsedFile { source, header, readings, .. } = file;
         before = file.id.clone().or(before);
         match (file.id, file.scripts.filter(|_| declared)) {
             (Some(id), Some((up, down))) => {
+                set.readings.insert(id.clone(), readings);
                 set.migrations.push(Migration { id, source, header, up, down });
             }
             (Some(id), None) => set.broken.push(BrokenFile { id, source, header }),
