@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::needs::{Need, Strictness, Why, reason};
+use super::needs::{Need, Strictness, rank, reason};
 use super::order::Ancestors;
 use crate::model::Span;
 use crate::sql::{Cell, Footprint, Op, Touch};
@@ -90,14 +90,8 @@ fn wanted(
     wanted
 }
 
-fn need(cell: Cell, why: Why, (earlier, later): (Span, Span), soft: bool) -> Need {
+fn need(cell: Cell, why: super::needs::Why, (earlier, later): (Span, Span), soft: bool) -> Need {
     Need { cell, why, earlier, later, soft }
-}
-
-/// Hard reasons first, then those about a thing rather than a name, then the
-/// plainest.
-fn rank(need: &Need) -> (bool, bool, Why) {
-    (need.soft, matches!(need.cell, Cell::Name(_)), need.why)
 }
 
 /// Leaves out what another of them is behind already. The latest come first: only

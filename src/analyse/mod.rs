@@ -7,11 +7,17 @@
 //!
 //! `docs/design/footprints.md` has the rules.
 
+mod analysis;
 mod conflict;
+mod findings;
 mod infer;
 mod needs;
 mod order;
+mod undeclared;
 
+pub use analysis::Analysis;
 pub use conflict::{Collision, conflict};
+pub use findings::findings;
 pub use infer::{Inferred, infer};
 pub use needs::{Need, Strictness, Why, needs};
+pub use undeclared::{Undeclared, undeclared};

@@ -73,3 +73,9 @@ pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) 
         _ => Some(Why::BothChange),
     }
 }
+
+/// Hard reasons first, then those about a thing rather than a name, then the
+/// plainest.
+pub(super) fn rank(need: &Need) -> (bool, bool, Why) {
+    (need.soft, matches!(need.cell, Cell::Name(_)), need.why)
+}

@@ -95,6 +95,9 @@ pub(super) struct PlanArgs {
     /// How many workers to estimate for; without it 4, or what the server can spare
     #[arg(long, short, value_name = "N", value_parser = jobs())]
     pub(super) jobs: Option<u16>,
+    /// Keep only apart what `@exclusiveWith` says, whatever the SQL says
+    #[arg(long)]
+    pub(super) trust_declared: bool,
     /// The same as `--format dot`
     #[arg(long, conflicts_with = "format")]
     pub(super) dot: bool,
@@ -138,6 +141,9 @@ pub(super) struct UpArgs {
     /// How many seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(super) wait_lock: u32,
+    /// Keep only apart what `@exclusiveWith` says, whatever the SQL says
+    #[arg(long)]
+    pub(super) trust_declared: bool,
     /// Cancel what runs when a migration fails
     #[arg(long, conflicts_with = "keep_going")]
     pub(super) fail_fast: bool,

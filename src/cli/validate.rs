@@ -8,14 +8,15 @@ use super::error::CliError;
 use super::setup;
 use crate::exit::Exit;
 use crate::model::{Code, Diagnostic, Diagnostics};
+use crate::ops;
 use crate::parse::Depth;
 use crate::report::document::{Document, Empty, Problem, ValidateBody};
 use crate::report::text::count;
 use crate::report::{diagnostics, output};
 
 pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let (migrations, found) = match setup::files(global, Depth::Syntax) {
-        Ok(loaded) => (Some(loaded.graph.len()), loaded.warnings),
+    let (migrations, found) = match setup::files(global, Depth::Meaning) {
+        Ok(loaded) => (Some(loaded.graph.len()), ops::validate(loaded)),
         Err(CliError::Files(found)) => (None, found),
         Err(other) => return Err(other),
     };

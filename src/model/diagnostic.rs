@@ -12,6 +12,8 @@ pub enum Severity {
     Error,
     /// Said, and not in the way unless `--strict`.
     Warning,
+    /// Worth knowing, and never in the way.
+    Info,
 }
 
 /// The stable name of a kind of problem, such as `unknown-dependency`.
@@ -42,6 +44,13 @@ pub enum Code {
     SessionReset,
     UnsupportedCopy,
     PsqlCommand,
+    UndeclaredDependency,
+    ColumnOrder,
+    Conflict,
+    Barrier,
+    Opaque,
+    RedundantDependency,
+    UnexplainedDependency,
     Configuration,
     TooMany,
 }
@@ -74,6 +83,13 @@ impl Code {
             Self::SessionReset => "session-reset",
             Self::UnsupportedCopy => "unsupported-copy",
             Self::PsqlCommand => "psql-command",
+            Self::UndeclaredDependency => "undeclared-dependency",
+            Self::ColumnOrder => "column-order",
+            Self::Conflict => "conflict",
+            Self::Barrier => "barrier",
+            Self::Opaque => "opaque",
+            Self::RedundantDependency => "redundant-dependency",
+            Self::UnexplainedDependency => "unexplained-dependency",
             Self::Configuration => "configuration",
             Self::TooMany => "too-many",
         }
@@ -150,6 +166,11 @@ impl Diagnostic {
     /// A warning without a place yet.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Something worth knowing, without a place yet.
+    pub fn info(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
     }
 
     /// The same, at `place`.

@@ -101,6 +101,7 @@ impl Problem {
             severity: Some(match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Info => "info",
             }),
             place: diagnostic.place.as_ref().map(JsonPlace::of),
             related: diagnostic.related.iter().map(JsonPlace::of).collect(),

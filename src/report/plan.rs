@@ -29,6 +29,10 @@ pub(crate) fn render(graph: &MigrationGraph, planned: &Planned) -> String {
         for node in layer {
             out.push_str(&entry(graph, planned, *node, critical.contains(node)));
         }
+        for (what, group) in plan.separation().groups(layer) {
+            let ids: Vec<_> = group.iter().map(|node| graph.id(*node).as_str()).collect();
+            out.push_str(&wrapped(&format!("  kept apart by {what}: "), &ids, ", "));
+        }
     }
     out.push_str(&footer(graph, planned));
     out.push_str(&drift);
@@ -55,6 +59,9 @@ fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) 
     let mut out = format!("{mark} {:<56} {time:>11}", migration.id);
     for flag in flags(migration) {
         let _ = write!(out, "\n      {flag}");
+    }
+    if let Some(why) = planned.plan.separation().is_alone(node) {
+        let _ = write!(out, "\n      runs alone: {why}");
     }
     out.push('\n');
     let dependencies = graph.dependencies(node);
@@ -88,6 +95,17 @@ fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
     for (name, time) in [("layers", planned.layers), ("ready", planned.ready)] {
         let _ =
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
+    }
+    let (layers, ready) = planned.together;
+    if layers != planned.layers || ready != planned.ready {
+        let (layers, ready) =
+            (planned.layers.saturating_sub(layers), planned.ready.saturating_sub(ready));
+        let _ = writeln!(
+            out,
+            "keeping apart what must not run at once costs {} under layers, {} under ready",
+            duration(layers),
+            duration(ready)
+        );
     }
     out.push_str(&basis(planned));
     if let Some(shortage) = planned.shortage {

@@ -86,6 +86,17 @@ impl Modes {
         self.0 & (1 << mode as u8) != 0
     }
 
+    /// One bit for each mode, the weakest lowest.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The modes that conflict with one of these.
+    #[must_use]
+    pub fn conflicting(self) -> Self {
+        Self(self.iter().fold(0, |all, mode| all | mode.conflicting().0))
+    }
+
     /// True when there is none in it.
     pub fn is_empty(self) -> bool {
         self.0 == 0

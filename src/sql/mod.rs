@@ -18,10 +18,10 @@ mod lock;
 mod name;
 mod read;
 
+pub use act::Reading;
 pub use catalogue::Catalogue;
 pub use footprint::{Aspect, Cell, Footprint, ObjectId, Op, Remark, SlotId, Touch};
 pub use kind::{Kind, Scoping};
 pub use lock::{LOCK_MODES, LockMode, Modes};
 pub use name::{Ident, QName};
-pub use act::Reading;
 pub use read::read;

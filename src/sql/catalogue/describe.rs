@@ -35,6 +35,11 @@ impl Catalogue {
         }
     }
 
+    /// True for the cell that stands for all that an opaque statement may touch.
+    pub fn is_anything(&self, cell: Cell) -> bool {
+        matches!(cell, Cell::Object(id, _) if id == self.anything)
+    }
+
     /// Every object that is there, with its name.
     pub fn objects(&self) -> impl Iterator<Item = (ObjectId, Kind, String)> {
         let there = self.slots.iter().filter_map(|slot| slot.holder);
