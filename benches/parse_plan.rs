@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput};
 use migraph::load::{LoadOptions, Loaded, load};
-use migraph::parse::Depth;
+use migraph::parse::{Depth, Unlisted};
 use migraph::plan::{Estimator, Plan, Separation, Timings};
 
 const FILES: u64 = 2_000;
@@ -22,7 +22,7 @@ fn main() {
     workload::write(dir.path(), &files).expect("room for the files");
     let paths: Vec<PathBuf> = files.iter().map(|file| workload::path(dir.path(), file)).collect();
     let loaded = |depth| {
-        let options = LoadOptions { dir: dir.path().to_owned(), assume_chain: false, depth };
+        let options = LoadOptions { dir: dir.path().to_owned(), unlisted: Unlisted::Refuse, depth };
         load(&options).expect("the generated files are valid")
     };
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use criterion::Criterion;
 use migraph::graph::{self, MigrationGraph};
-use migraph::parse::{self, Depth};
+use migraph::parse::{self, Depth, Unlisted};
 use migraph::plan::{Claim, Estimator, Plan, ReadyQueue, Schedule, Separation, Timings};
 
 const NODES: usize = 100_000;
@@ -79,6 +79,6 @@ fn graph_of(files: Vec<workload::File>) -> MigrationGraph {
     let parsed = files.into_iter().map(|file| {
         parse::parse(format!("{}.sql", file.id).into(), file.text.into_bytes(), Depth::Tokens)
     });
-    let set = parse::settle(parsed.collect(), false);
+    let set = parse::settle(parsed.collect(), Unlisted::Refuse);
     graph::build(set.migrations, &set.broken).expect("the generated graph is acyclic")
 }

@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
 use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place, Source, shown_path};
-use crate::parse::{self, Depth, ParsedFile};
+use crate::parse::{self, Depth, ParsedFile, Unlisted};
 use crate::sql::Reading;
 use crate::syntax::on_large_stack;
 
@@ -27,8 +27,8 @@ const MAX_PROBLEMS: usize = 1_000;
 pub struct LoadOptions {
     /// The migrations directory.
     pub dir: PathBuf,
-    /// Whether a file without a header depends on the one before it.
-    pub assume_chain: bool,
+    /// What to take a file for that says nothing about its dependencies.
+    pub unlisted: Unlisted,
     /// How closely each script is looked at.
     pub depth: Depth,
 }
@@ -54,7 +54,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
     files.sort();
     let depth = options.depth;
     let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
-    let set = parse::settle(parsed, options.assume_chain);
+    let set = parse::settle(parsed, options.unlisted);
     let mut diagnostics = set.diagnostics;
     let graph = match graph::build(set.migrations, &set.broken) {
         Ok(graph) => Some(graph),

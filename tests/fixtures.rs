@@ -19,7 +19,7 @@ use std::process::Command;
 use common::{Ran, command, migraph, repository, run, temporary_dir};
 use migraph::load::{LoadOptions, load};
 use migraph::model::{Execution, Migration, Script, Statement, StatementKind, Step};
-use migraph::parse::Depth;
+use migraph::parse::{Depth, Unlisted};
 
 /// The directories in `fixtures/{group}`, sorted.
 fn situations(group: &str) -> Vec<String> {
@@ -87,8 +87,11 @@ fn every_snapshot_has_its_fixture() {
 
 /// What is in the migrations, where the plan does not show it.
 fn read(dir: &str) -> String {
-    let options =
-        LoadOptions { dir: repository().join(dir), assume_chain: false, depth: Depth::Syntax };
+    let options = LoadOptions {
+        dir: repository().join(dir),
+        unlisted: Unlisted::Refuse,
+        depth: Depth::Syntax,
+    };
     let graph = load(&options).unwrap().graph;
     let mut out = String::new();
     for node in graph.nodes() {

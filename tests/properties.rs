@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use migraph::graph::{self, MigrationGraph, Node};
 use migraph::model::{Code, Diagnostic, Diagnostics, Migration, Place};
-use migraph::parse::{Depth, parse, settle};
+use migraph::parse::{Depth, Unlisted, parse, settle};
 use migraph::plan::{Claim, Estimator, Plan, ReadyQueue, Schedule, Separation, Timings, simulate};
 use migraph::syntax::{on_large_stack, statements};
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn survives(bytes: &[u8]) {
     let file = on_large_stack(|| parse("0001_any.sql".into(), bytes.to_vec(), Depth::Syntax));
     let works = file.scripts.is_some();
     assert!(works || file.diagnostics.iter().any(Diagnostic::is_error), "refused without a reason");
-    let set = settle(vec![file], false);
+    let set = settle(vec![file], Unlisted::Refuse);
     for one in &set.diagnostics {
         assert!(!one.message.is_empty() && !one.message.contains('\n'), "{one:?}");
         one.place.iter().chain(&one.related).for_each(place_is_inside);
@@ -257,7 +257,7 @@ impl Shape {
             text += "SELECT 1;";
             parse(format!("{}.sql", id(n)).into(), text.into_bytes(), Depth::Tokens)
         });
-        let set = settle(files.collect(), false);
+        let set = settle(files.collect(), Unlisted::Refuse);
         assert!(set.diagnostics.is_empty(), "{:?}", set.diagnostics);
         set.migrations
     }

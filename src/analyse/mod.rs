@@ -8,6 +8,7 @@
 //! `docs/design/footprints.md` has the rules.
 
 mod analysis;
+mod completed;
 mod conflict;
 mod findings;
 mod infer;
@@ -16,6 +17,7 @@ mod order;
 mod undeclared;
 
 pub use analysis::Analysis;
+pub use completed::{Completion, Dependency, completed};
 pub use conflict::{Collision, conflict};
 pub use findings::findings;
 pub use infer::{Inferred, infer};

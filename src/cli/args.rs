@@ -80,6 +80,8 @@ pub(super) enum Verb {
     Up(UpArgs),
     /// Show what is applied, pending, changed or unknown
     Status(StatusArgs),
+    /// Show or write the dependencies that the SQL implies
+    Infer(InferArgs),
     /// Say what became of a migration that was left half done outside a transaction
     Repair(RepairArgs),
 }
@@ -175,6 +177,41 @@ pub(super) struct StatusArgs {
     /// How to print it
     #[arg(long, default_value = "text")]
     pub(super) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InferArgs {
+    /// Print a patch
+    #[arg(long, conflicts_with = "write")]
+    pub(super) diff: bool,
+    /// Write the dependencies into the headers, and change nothing else
+    #[arg(long)]
+    pub(super) write: bool,
+    /// Keep all of the history's result, or leave what commutes unordered
+    #[arg(long, default_value = "strict")]
+    pub(super) order: OrderArg,
+    /// Keep dependencies that are declared and not implied by the SQL
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(super) keep_declared: bool,
+    /// How to print it
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OrderArg {
+    /// The order of a table's columns too
+    Strict,
+    /// What commutes stays unordered
+    Relaxed,
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::graph::MigrationGraph;
 use crate::model::{Diagnostic, Diagnostics};
-use crate::ops::{RepairError, ServerError, UnknownTargets, UpError};
+use crate::ops::{FileError, RepairError, ServerError, UnknownTargets, UpError};
 use crate::postgres::LockError;
 use crate::postgres::ephemeral::EphemeralError;
 use crate::report::diagnostics;
@@ -42,6 +42,8 @@ pub(super) enum CliError {
     Disagree(Vec<Problematic>),
     /// Migrations that cannot be resumed.
     Interrupted(Vec<Problematic>),
+    /// A file that could not be read or written.
+    File(FileError),
     /// A repair that cannot be.
     Repair(RepairError),
     /// No ephemeral server.
@@ -65,9 +67,11 @@ impl CliError {
             | Self::Timings { .. }
             | Self::Tuning(_)
             | Self::Repair(RepairError::NoStep { .. }) => Exit::Usage,
-            Self::Files(_) | Self::Interrupted(_) | Self::Repair(_) | Self::System(_) => {
-                Exit::Failed
-            }
+            Self::Files(_)
+            | Self::Interrupted(_)
+            | Self::File(_)
+            | Self::Repair(_)
+            | Self::System(_) => Exit::Failed,
             Self::Lock(LockError::TimedOut { .. }) => Exit::Locked,
             Self::Lock(LockError::Lost(_)) | Self::Server(_) | Self::Ephemeral(_) => Exit::Connect,
             Self::Disagree(_) => Exit::Disagree,
@@ -154,6 +158,7 @@ impl CliError {
             Self::Lock(error @ LockError::Lost(_)) => {
                 one("connection-lost", error.to_string(), String::new())
             }
+            Self::File(error) => one("file", error.to_string(), String::new()),
             Self::Repair(error) => one("repair", error.to_string(), repair_help(error)),
             Self::Ephemeral(error) => one("ephemeral", error.to_string(), String::new()),
             Self::System(error) => {

@@ -2,6 +2,7 @@
 
 mod args;
 mod error;
+mod infer;
 mod plan;
 mod problem;
 mod repair;
@@ -114,6 +115,10 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
             let json = verb.format == args::Format::Json;
             status::run(&args.global, &verb, environment)
                 .unwrap_or_else(|it| it.report("status", json))
+        }
+        Verb::Infer(verb) => {
+            let json = verb.format == args::Format::Json;
+            infer::run(&args.global, &verb).unwrap_or_else(|it| it.report("infer", json))
         }
         Verb::Repair(verb) => {
             let json = verb.format == args::Format::Json;

@@ -1,5 +1,6 @@
 //! One function for each verb: returns data, takes an event sink, never prints.
 
+mod infer;
 mod jobs;
 mod plan;
 mod repair;
@@ -10,6 +11,7 @@ mod status;
 mod up;
 mod validate;
 
+pub use infer::{Change, FileError, Inference, infer, write};
 pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};
 pub use repair::{RepairAction, RepairError, RepairOptions, Repaired, repair};

@@ -34,15 +34,25 @@ pub struct BrokenFile {
     pub header: Header,
 }
 
+/// What to take a file for that says nothing about its dependencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unlisted {
+    /// A mistake: it would silently run first.
+    #[default]
+    Refuse,
+    /// Without a header, a migration that depends on the file before it, as in every
+    /// tool that runs files by their number.
+    Chain,
+    /// A migration whose dependencies are yet to be found out.
+    Nothing,
+}
+
 /// Joins the files of a directory, given in their stable order.
-///
-/// With `assume_chain` a file without a header depends on the file before it,
-/// as in every tool that runs files by their number.
-pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
+pub fn settle(files: Vec<ParsedFile>, unlisted: Unlisted) -> DeclaredSet {
     let without = files.iter().filter(|file| file.declaration == Declaration::NoHeader).count();
     let mostly_without = without > 1 && without * 2 > files.len();
     let mut set = DeclaredSet::default();
-    if mostly_without && !assume_chain {
+    if mostly_without && unlisted == Unlisted::Refuse {
         set.diagnostics.push(no_headers(without, files.len(), &files));
     }
     let mut before: Option<MigrationId> = None;
@@ -50,10 +60,11 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
         set.diagnostics.append(&mut file.diagnostics);
         let declared = match file.declaration {
             Declaration::Listed | Declaration::Unknown => true,
-            Declaration::NoHeader if assume_chain => {
+            Declaration::NoHeader if unlisted == Unlisted::Chain => {
                 file.header.dependencies = before.iter().map(assumed).collect();
                 true
             }
+            Declaration::NoHeader | Declaration::Missing if unlisted == Unlisted::Nothing => true,
             Declaration::NoHeader if mostly_without => false,
             Declaration::NoHeader | Declaration::Missing => {
                 set.diagnostics.push(missing(&file.source, file.declaration));

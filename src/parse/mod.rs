@@ -7,6 +7,7 @@ mod checksum;
 mod cut;
 mod declared;
 mod header;
+mod rewrite;
 mod script;
 mod sections;
 mod text;
@@ -15,7 +16,8 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use declared::{BrokenFile, DeclaredSet, settle};
+pub use declared::{BrokenFile, DeclaredSet, Unlisted, settle};
+pub use rewrite::with_dependencies;
 pub use value::parse_timeout;
 
 use crate::model::{

@@ -208,7 +208,7 @@ fn pending_dependencies(
 mod tests {
     use super::*;
     use crate::graph;
-    use crate::parse::{Depth, parse, settle};
+    use crate::parse::{Depth, Unlisted, parse, settle};
 
     /// `a b<a c<a,b`: c depends on a and b.
     fn graph_of(text: &str) -> MigrationGraph {
@@ -217,7 +217,7 @@ mod tests {
             let text = format!("-- @dependencies: [{parents}]\nSELECT 1;");
             parse(format!("{id}.sql").into(), text.into_bytes(), Depth::Tokens)
         };
-        let set = settle(text.split_whitespace().map(file).collect(), false);
+        let set = settle(text.split_whitespace().map(file).collect(), Unlisted::Refuse);
         graph::build(set.migrations, &set.broken).unwrap()
     }
 

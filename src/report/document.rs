@@ -5,11 +5,13 @@
 
 use serde::Serialize;
 
+use super::infer::reason;
+use crate::analyse::Dependency;
 use crate::engine::{Failure, FailureKind, Notice, Notices};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Diagnostic, Location, Migration, Place, Severity};
-use crate::ops::{Planned, Repaired, Shortage, Status, UpReport};
+use crate::ops::{Inference, Planned, Repaired, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
 /// The version of every document here.
@@ -381,6 +383,50 @@ fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
         context: failure.context.clone(),
         statement: failure.statement,
         place: JsonPlace::of(&place),
+    }
+}
+
+/// `infer`.
+#[derive(Serialize)]
+pub(crate) struct InferBody {
+    written: bool,
+    migrations: Vec<InferMigration>,
+}
+
+#[derive(Serialize)]
+struct InferMigration {
+    id: String,
+    file: String,
+    changed: bool,
+    dependencies: Vec<InferDependency>,
+}
+
+#[derive(Serialize)]
+struct InferDependency {
+    id: String,
+    declared: bool,
+    implied: bool,
+    soft: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl InferBody {
+    pub(crate) fn of(graph: &MigrationGraph, inference: &Inference, written: bool) -> Self {
+        let dependency = |it: &Dependency| InferDependency {
+            id: graph.id(it.on).to_string(),
+            declared: it.declared,
+            implied: it.need.is_some(),
+            soft: it.need.is_some_and(|need| need.soft),
+            reason: it.need.map(|need| reason(inference.analysis.catalogue(), &need)),
+        };
+        let migration = |node: Node| InferMigration {
+            id: graph.id(node).to_string(),
+            file: graph.migration(node).source.path().display().to_string(),
+            changed: inference.changes.iter().any(|change| change.node == node),
+            dependencies: inference.dependencies[node.index()].iter().map(dependency).collect(),
+        };
+        Self { written, migrations: graph.nodes().map(migration).collect() }
     }
 }
 

@@ -12,7 +12,7 @@ use migraph::exec::{
 };
 use migraph::graph::{self, MigrationGraph, Node};
 use migraph::model::MigrationId;
-use migraph::parse::{Depth, parse, settle};
+use migraph::parse::{Depth, Unlisted, parse, settle};
 use migraph::plan::{Estimator, Plan, Schedule, Separation, Timings};
 
 use super::world::{Memory, World};
@@ -179,7 +179,7 @@ fn random_graph(rng: &mut Rng) -> MigrationGraph {
         );
         parse(format!("m{number:02}.sql").into(), text.into_bytes(), Depth::Tokens)
     });
-    let set = settle(files.collect(), false);
+    let set = settle(files.collect(), Unlisted::Refuse);
     graph::build(set.migrations, &set.broken).unwrap()
 }
 
