@@ -68,11 +68,6 @@ impl Analysis {
     pub fn comes_behind(&self, node: Node, ancestor: Node) -> bool {
         self.declared.contains(self.place(node), self.place(ancestor))
     }
-
-    /// Who comes behind whom by what is declared, by places in the replay.
-    pub(super) fn declared(&self) -> &Ancestors {
-        &self.declared
-    }
 }
 
 fn declared(graph: &MigrationGraph, order: &[Node], places: &[usize]) -> Ancestors {

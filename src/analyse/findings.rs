@@ -7,6 +7,7 @@ use super::needs::{Strictness, Why, needs};
 use super::undeclared::{Undeclared, undeclared};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Code, Dependency, Diagnostic, Diagnostics, Place, Span};
+use crate::sql::Touch;
 
 /// Everything that `analysis` finds in `graph`, in no particular order.
 pub fn findings(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
@@ -23,26 +24,47 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn undeclared(&self) -> Diagnostics {
-        let mut found = Diagnostics::new();
-        let mut ordered = BTreeSet::new();
-        for pair in undeclared(self.graph, self.analysis, Strictness::Relaxed) {
-            ordered.insert((pair.earlier, pair.later));
-            found.push(self.missing(pair));
-        }
-        for pair in undeclared(self.graph, self.analysis, Strictness::Strict) {
-            if pair.need.why == Why::ColumnOrder && !ordered.contains(&(pair.earlier, pair.later)) {
-                found.push(self.column_order(pair));
-            }
-        }
-        found
+        let pairs = self.pairs(Strictness::Relaxed);
+        let ordered: BTreeSet<_> = pairs.iter().map(|it| (it.dependency, it.dependent)).collect();
+        let strict = self.pairs(Strictness::Strict).into_iter().filter(|it| {
+            it.need.why == Why::ColumnOrder && !ordered.contains(&(it.dependency, it.dependent))
+        });
+        let columns = strict.map(|pair| self.column_order(pair));
+        pairs.iter().map(|pair| self.missing(*pair)).chain(columns).collect()
+    }
+
+    /// What only the body of a function says that nobody called, and what a statement
+    /// may do that could not be read, is no reason for an error.
+    fn pairs(&self, strictness: Strictness) -> Vec<Undeclared> {
+        let Self { graph, analysis } = self;
+        let parents = |node: &Node| {
+            let parents = graph.dependencies(*node);
+            parents.into_iter().map(|parent| analysis.place(parent)).collect()
+        };
+        let declared: Vec<Vec<usize>> = analysis.order().iter().map(parents).collect();
+        let counts = |cell, touch: Touch| !touch.soft && !analysis.catalogue().is_anything(cell);
+        undeclared(analysis.footprints(), &declared, strictness, counts)
+    }
+
+    /// The one that must come first, the one that must come behind it, and where each
+    /// says so.
+    fn sides(&self, pair: Undeclared) -> ((Node, Span), (Node, Span)) {
+        let Undeclared { dependent, dependency, need } = pair;
+        let node = |place: usize| self.analysis.order()[place];
+        // `need` has them in the order of the replay.
+        let (first, second) = match dependency < dependent {
+            true => (need.earlier, need.later),
+            false => (need.later, need.earlier),
+        };
+        ((node(dependency), first), (node(dependent), second))
     }
 
     fn missing(&self, pair: Undeclared) -> Diagnostic {
-        let Undeclared { earlier, later, need } = pair;
+        let ((earlier, made), (later, used)) = self.sides(pair);
         let (first, second) = (self.graph.id(earlier), self.graph.id(later));
-        let object = self.analysis.catalogue().describe(need.cell);
-        let (message, here, there) = match need.why {
-            Why::Uses => (
+        let object = self.analysis.catalogue().describe(pair.need.cell);
+        let (message, here, there) = match pair.need.why {
+            Why::Uses | Why::MakesMissing => (
                 format!("`{second}` uses {object} and does not depend on `{first}`"),
                 "used here",
                 "made or changed here",
@@ -63,8 +85,8 @@ impl Finder<'_> {
             ),
         };
         Diagnostic::error(Code::UndeclaredDependency, message)
-            .at(self.place(later, need.later, here))
-            .also(self.place(earlier, need.earlier, there))
+            .at(self.place(later, used, here))
+            .also(self.place(earlier, made, there))
             .help(format!("in `{second}`, write `{}`", self.line_with(later, earlier)))
     }
 
@@ -77,15 +99,15 @@ impl Finder<'_> {
     }
 
     fn column_order(&self, pair: Undeclared) -> Diagnostic {
-        let Undeclared { earlier, later, need } = pair;
+        let ((earlier, before), (later, behind)) = self.sides(pair);
         let (first, second) = (self.graph.id(earlier), self.graph.id(later));
-        let object = self.analysis.catalogue().describe(need.cell);
+        let object = self.analysis.catalogue().describe(pair.need.cell);
         let message = format!(
             "`{second}` and `{first}` both add columns to {object}: their order may differ from database to database"
         );
         Diagnostic::info(Code::ColumnOrder, message)
-            .at(self.place(later, need.later, "here"))
-            .also(self.place(earlier, need.earlier, "and here"))
+            .at(self.place(later, behind, "here"))
+            .also(self.place(earlier, before, "and here"))
             .help("name the columns in every INSERT, or let one migration depend on the other")
     }
 

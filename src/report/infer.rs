@@ -66,7 +66,7 @@ pub(crate) fn reason(catalogue: &Catalogue, need: &Need) -> String {
         catalogue.describe(need.cell)
     };
     let why = match need.why {
-        Why::Uses => "uses",
+        Why::Uses | Why::MakesMissing => "uses",
         Why::ChangesUsed => "changes what is used:",
         Why::BothChange => "both change",
         Why::ColumnOrder => "column order of",

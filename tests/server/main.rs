@@ -25,6 +25,7 @@ mod notices;
 mod poolers;
 mod refusals;
 mod repair;
+mod replay;
 mod retries;
 mod room;
 mod sample;

@@ -149,13 +149,14 @@ impl Catalogue {
                 | Kind::Rule
                 | Kind::Column
         );
-        if let Some(table) = parent.filter(|_| of_table) {
-            if self.relation(table).is_some() {
-                self.lock(table, LockMode::AccessExclusive, span);
-                let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
-                if !unique && kind != Kind::Column {
-                    self.touch(table, Aspect::Behaviour, Op::Add, span);
-                }
+        if let Some(table) = parent.filter(|_| of_table)
+            && self.relation(table).is_some()
+        {
+            self.lock(table, LockMode::AccessExclusive, span);
+            let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
+            if !unique && kind != Kind::Column {
+                self.touch(table, Aspect::Behaviour, Op::Add, span);
+                self.touch(table, Aspect::Constraints, Op::Add, span);
             }
         }
         if kind == Kind::Statistics {
@@ -166,11 +167,11 @@ impl Catalogue {
             self.lock(whole, LockMode::AccessExclusive, span);
             self.touch(whole, Aspect::Members, Op::Write, span);
         }
-        if let Detail::Constraint(it) = &self.object(id).detail {
-            if let Some(table) = it.foreign {
-                self.lock(table, LockMode::AccessExclusive, span);
-                self.touch(table, Aspect::Behaviour, Op::Add, span);
-            }
+        if let Detail::Constraint(it) = &self.object(id).detail
+            && let Some(table) = it.foreign
+        {
+            self.lock(table, LockMode::AccessExclusive, span);
+            self.touch(table, Aspect::Behaviour, Op::Add, span);
         }
     }
 
@@ -188,12 +189,11 @@ impl Catalogue {
                 relation.children.retain(|it| *it != id);
             }
         }
-        if let Detail::Constraint(it) = &self.object(id).detail {
-            if let Some(table) = it.foreign {
-                if let Some(relation) = self.relation_mut(table) {
-                    relation.referenced_by.retain(|it| *it != id);
-                }
-            }
+        if let Detail::Constraint(it) = &self.object(id).detail
+            && let Some(table) = it.foreign
+            && let Some(relation) = self.relation_mut(table)
+        {
+            relation.referenced_by.retain(|it| *it != id);
         }
     }
 }

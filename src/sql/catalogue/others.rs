@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::{Detail, NameKey, Scope};
+use super::object::{Detail, Scope};
 use crate::sql::act::{
     Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
     TableList,
@@ -231,10 +231,6 @@ impl Catalogue {
         for source in sources {
             self.access_rows(source, &RowAccess::Read, name.span);
         }
-    }
-
-    pub(super) fn key_is(&self, key: &NameKey, kind: Kind) -> bool {
-        key.class == kind.class()
     }
 }
 

@@ -37,18 +37,18 @@ impl Catalogue {
             self.access_rows(id, &access, span);
         }
         for (kind, name) in &uses.objects {
-            if *kind == Kind::Routine {
-                if let Some(routine) = self.peek(Kind::Routine, name) {
-                    self.call(routine);
-                }
+            if *kind == Kind::Routine
+                && let Some(routine) = self.peek(Kind::Routine, name)
+            {
+                self.call(routine);
             }
         }
         for (kind, name) in &uses.named {
-            if *kind == Kind::Sequence {
-                if let Some(sequence) = self.peek(Kind::Sequence, name) {
-                    self.touch(sequence, Aspect::Rows, Op::Write, name.span);
-                    self.lock(sequence, LockMode::RowExclusive, name.span);
-                }
+            if *kind == Kind::Sequence
+                && let Some(sequence) = self.peek(Kind::Sequence, name)
+            {
+                self.touch(sequence, Aspect::Rows, Op::Write, name.span);
+                self.lock(sequence, LockMode::RowExclusive, name.span);
             }
         }
     }
@@ -63,6 +63,10 @@ impl Catalogue {
             }
         }
         let mut objects: Vec<_> = found.iter().map(|one| one.id).collect();
+        for relation in uses.relations.iter().filter(|it| it.star) {
+            let id = self.peek(Kind::Table, &relation.name);
+            objects.extend(id.into_iter().flat_map(|id| self.columns_of(id)));
+        }
         for (kind, name) in uses.objects.iter().chain(&uses.named) {
             let Some(id) = self.find_use(*kind, name) else { continue };
             self.use_of(id, name.span);
@@ -116,10 +120,13 @@ impl Catalogue {
     /// `*`, or a row as a whole.
     pub(super) fn all_columns(&mut self, id: ObjectId, span: Span) {
         self.touch(id, Aspect::Columns, Op::Read, span);
-        let columns = self.relation(id).map(|it| it.columns.clone()).unwrap_or_default();
-        for column in columns {
+        for column in self.columns_of(id) {
             self.touch(column, Aspect::Definition, Op::Read, span);
         }
+    }
+
+    fn columns_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        self.relation(id).map(|it| it.columns.clone()).unwrap_or_default()
     }
 
     /// A column by name; a note is made when there is none.
@@ -144,6 +151,7 @@ impl Catalogue {
                 }
                 None if used.table.is_none() && used.name == one.alias => {
                     self.all_columns(one.id, one.span);
+                    columns.extend(self.columns_of(one.id));
                 }
                 None => {}
             }
@@ -220,7 +228,7 @@ impl Catalogue {
             self.touch(child, Aspect::Rows, if reads { Op::Read } else { op }, span);
         }
         if !reads {
-            self.fire(id, span);
+            self.fire(id, access, span);
         }
     }
 
@@ -236,8 +244,17 @@ impl Catalogue {
     }
 
     /// What a change of rows brings with it: constraints, foreign keys, triggers.
-    fn fire(&mut self, table: ObjectId, span: Span) {
+    fn fire(&mut self, table: ObjectId, access: &RowAccess, span: Span) {
         self.touch(table, Aspect::Behaviour, Op::Read, span);
+        match access {
+            RowAccess::Insert { upsert: false, .. } => {}
+            RowAccess::Insert { .. } => {
+                // The key that decides must be there.
+                self.touch(table, Aspect::Constraints, Op::Read, span);
+                self.touch(table, Aspect::Checked, Op::Write, span);
+            }
+            _ => self.touch(table, Aspect::Checked, Op::Write, span),
+        }
         let parts = self.object(table).parts.clone();
         for part in parts {
             match &self.object(part).detail {

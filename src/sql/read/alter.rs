@@ -149,8 +149,9 @@ impl Reader<'_> {
             S::SET_DEFAULT | S::SET_EXPRESSION => ColumnAspect::Default(true),
             S::DROP_DEFAULT | S::DROP_EXPRESSION | S::DROP_IDENTITY => ColumnAspect::Default(false),
             S::ADD_GENERATED => ColumnAspect::Identity,
-            S::SET_STATISTICS => ColumnAspect::Other(ShareUpdateExclusive),
-            S::SET_OPTIONS | S::RESET_OPTIONS => ColumnAspect::Other(ShareUpdateExclusive),
+            S::SET_STATISTICS | S::SET_OPTIONS | S::RESET_OPTIONS => {
+                ColumnAspect::Other(ShareUpdateExclusive)
+            }
             _ => ColumnAspect::Other(AccessExclusive),
         };
         let uses = self.uses(&option);

@@ -36,7 +36,7 @@ impl Reader<'_> {
                 self.create_other(node)
             }
             S::CREATE_CAST | S::CREATE_TRANSFORM | S::CREATE_USER_MAPPING => {
-                self.create_nameless(node)
+                Some(self.create_nameless(node))
             }
             _ => self.create_other(node),
         };
@@ -180,19 +180,19 @@ impl Reader<'_> {
 
     /// Casts, transforms and user mappings have no name: what they are about
     /// stands for one.
-    fn create_nameless(self, node: &SyntaxNode) -> Option<Act> {
+    fn create_nameless(self, node: &SyntaxNode) -> Act {
         let kind = match node.kind() {
             S::CREATE_CAST => Kind::Cast,
             S::CREATE_TRANSFORM => Kind::Transform,
             _ => Kind::UserMapping,
         };
         let name = self.signature_name(node);
-        Some(Act::Create(Box::new(Creation {
+        Act::Create(Box::new(Creation {
             replace: has(node, S::OR_REPLACE),
             if_not_exists: has(node, S::IF_NOT_EXISTS),
             uses: self.uses(node),
             ..creation(kind, name)
-        })))
+        }))
     }
 
     /// A name made of the types, languages, roles and servers that are named.
