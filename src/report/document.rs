@@ -5,10 +5,11 @@
 
 use serde::Serialize;
 
+use super::findings::Finding;
 use crate::engine::{Failure, FailureKind};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
-use crate::model::{Diagnostic, Location, Migration, Place, Severity};
+use crate::model::{Diagnostic, Location, Migration, Place};
 use crate::ops::{Planned, Repaired, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
@@ -41,7 +42,7 @@ impl<T: Serialize> Document<T> {
     }
 
     pub(crate) fn warnings(mut self, warnings: &[Diagnostic]) -> Self {
-        self.warnings = warnings.iter().map(Problem::of).collect();
+        self.warnings = warnings.iter().map(|one| Problem::of(&one.into())).collect();
         self
     }
 
@@ -94,17 +95,15 @@ impl Problem {
         }
     }
 
-    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
+    /// A finding; only those about files have a severity.
+    pub(crate) fn of(finding: &Finding) -> Self {
         Self {
-            code: diagnostic.code.to_string(),
-            message: diagnostic.message.clone(),
-            severity: Some(match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            }),
-            place: diagnostic.place.as_ref().map(JsonPlace::of),
-            related: diagnostic.related.iter().map(JsonPlace::of).collect(),
-            help: diagnostic.help.clone(),
+            code: finding.code.to_owned(),
+            message: finding.message.clone(),
+            severity: finding.rule.map(|_| finding.severity.as_str()),
+            place: finding.place.as_ref().map(JsonPlace::of),
+            related: finding.related.iter().map(JsonPlace::of).collect(),
+            help: finding.help.clone(),
         }
     }
 }
@@ -127,8 +126,7 @@ pub(crate) struct JsonPlace {
 
 impl JsonPlace {
     pub(crate) fn of(place: &Place) -> Self {
-        let start = place.location();
-        let end = place.span.map(|span| place.source.location(span.end));
+        let (start, end) = place.range().unzip();
         let line = |at: Option<Location>| at.map(|at| at.line);
         let column = |at: Option<Location>| at.map(|at| at.column);
         Self {
