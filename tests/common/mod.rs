@@ -8,6 +8,7 @@
     reason = "the helpers of a test may fail it"
 )]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -78,4 +79,11 @@ pub(crate) fn tool(name: &str) -> PathBuf {
 /// Where `.ci/setup --test` puts what only tests need.
 pub(crate) fn test_tools() -> PathBuf {
     repository().join("target/test-tools")
+}
+
+/// The search path of a machine on which migraph is installed.
+pub(crate) fn path_with_migraph() -> OsString {
+    let binary = Path::new(env!("CARGO_BIN_EXE_migraph")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(binary).chain(std::env::split_paths(&path))).unwrap()
 }
