@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::control::Stop;
-use crate::engine::{Failure, Receipt};
+use crate::engine::{Failure, Notice, Receipt};
 use crate::graph::Node;
 
 /// One thing that happened.
@@ -27,6 +27,21 @@ pub enum Event<'a> {
         node: Node,
         /// How.
         how: &'a str,
+    },
+    /// The server said something of a migration.
+    Notice {
+        /// Of which.
+        node: Node,
+        /// What.
+        notice: &'a Notice,
+    },
+    /// A try at a migration has ended, during which the server said too much to
+    /// tell and to keep.
+    NoticesOmitted {
+        /// Which.
+        node: Node,
+        /// How many more it said than were told.
+        count: usize,
     },
     /// A migration is applied and recorded.
     Applied {

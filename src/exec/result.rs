@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::{Failure, Receipt};
+use crate::engine::{Failure, Notices, Receipt};
 use crate::graph::Node;
 use crate::plan::Plan;
 
@@ -40,6 +40,11 @@ pub struct RunResult {
     pub skipped: Vec<(Node, Skip)>,
     /// How often each migration was tried again.
     pub retried: BTreeMap<Node, usize>,
+    /// What the server said during the last try at each migration; those of which
+    /// it said nothing are not in it.
+    pub notices: BTreeMap<Node, Notices>,
+    /// What earlier tries had left half done and was put right, by migration.
+    pub healed: BTreeMap<Node, Vec<String>>,
     /// From the first start to the last end.
     pub wall: Duration,
 }

@@ -111,7 +111,8 @@ pub async fn run<E: Engine>(
         }
     }
     drop(attempts);
-    state.into_result(plan, began.elapsed(), control.current())
+    let result = state.into_result(plan, began.elapsed(), control.current());
+    RunResult { healed: shared.healed(), ..result }
 }
 
 /// Takes the end of a try into the state, and tells of it.

@@ -11,7 +11,7 @@ use super::circuit::Circuit;
 use super::control::Stop;
 use super::result::{Ended, RunResult, reasons};
 use super::run::{OnFailure, RunOptions};
-use crate::engine::{Failure, FailureKind, Progress, Receipt, Retry};
+use crate::engine::{Failure, FailureKind, Notices, Progress, Receipt, Retry};
 use crate::graph::Node;
 use crate::plan::{Plan, ReadyQueue};
 
@@ -41,6 +41,7 @@ pub(super) struct State<'p, W> {
     pub(super) circuit: Circuit,
     pub(super) applied: BTreeMap<Node, Receipt>,
     pub(super) failed: Vec<(Node, Failure)>,
+    notices: BTreeMap<Node, Notices>,
     on_failure: OnFailure,
     retries: usize,
     seed: Option<u64>,
@@ -57,6 +58,7 @@ impl<'p, W> State<'p, W> {
             circuit: Circuit::new(options.seed),
             applied: BTreeMap::new(),
             failed: Vec::new(),
+            notices: BTreeMap::new(),
             on_failure: options.on_failure,
             retries: options.retries,
             seed: options.seed,
@@ -88,8 +90,11 @@ impl<'p, W> State<'p, W> {
     /// Decides what a try that has ended means. `stop` is what the run has been
     /// asked by now.
     pub(super) fn ended(&mut self, tried: Tried<W>, stop: Stop) -> Verdict {
-        let Tried { node, worker, outcome } = tried;
+        let Tried { node, worker, outcome, notices } = tried;
         self.idle.extend(worker);
+        if let Some(notices) = notices {
+            self.keep(node, notices);
+        }
         let no_session =
             |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
         if !outcome.as_ref().is_err_and(|failure| no_session(failure)) {
@@ -106,6 +111,15 @@ impl<'p, W> State<'p, W> {
             }
             Err(failure) if stop == Stop::No => self.try_again(node, failure),
             Err(failure) => self.give_up(node, cancelled(*failure, stop)),
+        }
+    }
+
+    /// What was said during an earlier try is rolled back with it.
+    fn keep(&mut self, node: Node, notices: Notices) {
+        if notices.kept().is_empty() {
+            self.notices.remove(&node);
+        } else {
+            self.notices.insert(node, notices);
         }
     }
 
@@ -190,8 +204,17 @@ impl<'p, W> State<'p, W> {
             () => Ended::Failed,
         };
         let skipped = reasons(plan, &self.failed, not_started);
-        let Self { applied, failed, retried, .. } = self;
-        RunResult { ended, applied, failed, skipped, retried, wall }
+        let Self { applied, failed, retried, notices, .. } = self;
+        RunResult {
+            healed: BTreeMap::new(),
+            ended,
+            applied,
+            failed,
+            skipped,
+            retried,
+            notices,
+            wall,
+        }
     }
 }
 

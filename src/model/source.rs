@@ -125,15 +125,20 @@ impl Source {
     }
 }
 
-/// A path for people and terminals: control characters are written as escapes.
+/// A path for people and terminals.
 pub fn shown_path(path: &Path) -> String {
-    let text = path.to_string_lossy();
+    shown(&path.to_string_lossy())
+}
+
+/// Text from elsewhere for people and terminals: control characters are written as
+/// escapes.
+pub fn shown(text: &str) -> String {
     let escaped =
         |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     if text.contains(char::is_control) {
         text.chars().map(escaped).collect()
     } else {
-        text.into_owned()
+        text.to_owned()
     }
 }
 

@@ -33,8 +33,8 @@ impl ScriptRun<'_, '_> {
         let recovery = recovery_of(sql);
         match self.next(number, sql, &recovery).await? {
             Next::Send(message) => {
-                (self.tell)(Note::Statement(number));
-                if let Err(error) = self.send(&message).await {
+                self.tell_of(number);
+                if let Err(error) = self.heard(number, self.send(&message)).await {
                     return Err(self.failed(number, &recovery, &error).await);
                 }
                 self.check(number, &recovery).await?;

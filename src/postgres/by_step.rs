@@ -6,15 +6,18 @@
 //! a later run knows which were done, and which one nobody knows about. What only
 //! changes the session is not recorded: a resumed script needs it again.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
 use super::failure;
-use super::message::{AS_OURSELVES, Timeouts, timeouts};
+use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
+use super::notices;
 use super::resolve::resolve_segment;
 use super::session::Session;
 use super::transactional::{self, Ended, Exchange};
@@ -70,13 +73,13 @@ impl ScriptRun<'_, '_> {
         match step {
             Step::Segment(block) if is_done => self.settings_of(block).await.map(|()| None),
             Step::Segment(block) => {
-                (self.tell)(Note::Statement(step.number()));
+                self.tell_of(step.number());
                 self.segment(step, block, is_last).await
             }
             Step::Bare(index) => {
                 let statement = &self.job.migration.up.statements[*index];
                 if statement.kind == StatementKind::Session {
-                    (self.tell)(Note::Statement(step.number()));
+                    self.tell_of(step.number());
                     self.setting(step.number(), statement).await?;
                 } else if !is_done {
                     self.bare(step.number(), statement).await?;
@@ -89,7 +92,7 @@ impl ScriptRun<'_, '_> {
     /// Changes the session, and nothing that a fence would have to guard.
     async fn setting(&self, number: usize, statement: &Statement) -> Result<(), Box<Failure>> {
         let sql = self.job.migration.source.slice(statement.span);
-        match self.send(sql).await {
+        match self.heard(number, self.send(sql)).await {
             Ok(_) => Ok(()),
             Err(error) if error.as_db_error().is_none() => {
                 Err(failure::lost(FailureKind::Halted, Some(&error)))
@@ -120,14 +123,27 @@ impl ScriptRun<'_, '_> {
         let checksum = statement_checksum(sql).to_hex();
         let frame = self.run.context.segment_frame(self.job, block, &checksum, is_last);
         let refused = FailureKind::Halted;
-        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused };
-        match exchange.run(self.session).await? {
+        let at = Cell::new(Place::Opening);
+        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused, at };
+        match exchange.run(self.session, self.tell).await? {
             Ended::Committed(receipt) => Ok(receipt),
             Ended::Unclear(error) => {
                 let what = (self.job, step.number());
                 resolve_segment(self.run, self.session.pid(), what, error.as_ref()).await
             }
         }
+    }
+
+    /// Tells that a statement is sent.
+    pub(super) fn tell_of(&self, number: usize) {
+        (self.tell)(Note::Statement(number));
+    }
+
+    /// Does `work`, which is one statement of the script, and passes on what the
+    /// server says meanwhile.
+    pub(super) async fn heard<T>(&self, number: usize, work: impl Future<Output = T>) -> T {
+        let hear = |said: &DbError| notices::pass_on(self.tell, Some(number), said);
+        self.session.ear().listen(work, hear).await
     }
 
     /// Sends one message and waits for its end.

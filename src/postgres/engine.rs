@@ -46,7 +46,7 @@ impl<'l> Postgres<'l> {
     ) -> Result<Self, ConnectError> {
         let target = target.clone();
         let manager = Manager::from_connect(
-            target.startup(),
+            target.bare().clone(),
             target.clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
@@ -137,7 +137,7 @@ impl Worker for PostgresWorker<'_> {
         };
         let outcome = match &job.migration.up.execution {
             Execution::Transaction { modes } => {
-                transactional::apply(&self.run, &mut session, job, modes).await
+                transactional::apply(&self.run, &mut session, (job, modes), tell).await
             }
             Execution::Steps(steps) => {
                 by_step::apply(&self.run, &mut session, (job, steps), tell).await

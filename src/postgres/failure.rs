@@ -4,7 +4,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use super::error::reason;
-use super::message::Message;
+use super::message::{Message, Place};
 use crate::engine::{Failure, FailureKind, Job, Retry};
 use crate::model::{Span, StatementKind};
 use crate::syntax::copied_table;
@@ -39,23 +39,31 @@ pub(super) fn of_message(
     let statements = &job.migration.up.statements[message.statements.clone()];
     let first_line = |span| Some(job.migration.source.first_line(span));
     let mut failure = server(kind, error);
-    let done = completed.saturating_sub(message.prefix_statements);
-    let ours = done.checked_sub(statements.len()).zip(message.before_commit);
     if let Some(at) = place_in_script(message, job, error) {
         failure.span = Some(word_at(job, at));
         let index = statements.iter().position(|statement| at < statement.span.end);
         failure.statement = index.map(|index| message.statements.start + index + 1);
-    } else if let Some(statement) = statements.get(done) {
-        failure.span = first_line(statement.span);
-        failure.statement = Some(message.statements.start + done + 1);
-    } else if ours.is_some_and(|(done, before_commit)| done < before_commit) {
-        failure.message = format!("it could not be recorded in the ledger: {}", failure.message);
-    } else if let Some(last) = job.migration.up.statements[..message.statements.end].last() {
-        failure.span = first_line(last.span);
-        failure.context.get_or_insert_with(|| {
-            "raised at COMMIT, behind the last statement: a deferred constraint or trigger"
-                .to_owned()
-        });
+        return Box::new(failure);
+    }
+    match message.place(completed) {
+        // The server reads the whole message before it begins: the script is at fault.
+        Place::Opening => failure.span = statements.first().and_then(|it| first_line(it.span)),
+        Place::Statement(index) => {
+            failure.span = first_line(job.migration.up.statements[index].span);
+            failure.statement = Some(index + 1);
+        }
+        Place::Record => {
+            failure.message =
+                format!("it could not be recorded in the ledger: {}", failure.message);
+        }
+        Place::Commit => {
+            let last = job.migration.up.statements[..message.statements.end].last();
+            failure.span = last.and_then(|it| first_line(it.span));
+            failure.context.get_or_insert_with(|| {
+                "raised at COMMIT, behind the last statement: a deferred constraint or trigger"
+                    .to_owned()
+            });
+        }
     }
     Box::new(failure)
 }

@@ -88,6 +88,33 @@ pub(super) struct Message {
     pub(super) before_commit: Option<usize>,
 }
 
+/// What the server is at when it has completed so many statements of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// What we send before the script.
+    Opening,
+    /// A statement of the script: its index.
+    Statement(usize),
+    /// What records it, or what comes behind the end of the transaction.
+    Record,
+    /// `COMMIT`, which runs what the script has deferred.
+    Commit,
+}
+
+impl Message {
+    /// What comes when `completed` of its statements are complete.
+    pub(super) fn place(&self, completed: usize) -> Place {
+        let Some(done) = completed.checked_sub(self.prefix_statements) else {
+            return Place::Opening;
+        };
+        match done.checked_sub(self.statements.len()) {
+            None => Place::Statement(self.statements.start + done),
+            Some(done) if Some(done) == self.before_commit => Place::Commit,
+            Some(_) => Place::Record,
+        }
+    }
+}
+
 impl Frame {
     /// The message that sends `text`, which begins at `span`: the first of its
     /// transaction brings the opening, the last the closing.

@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod lock;
 mod message;
+mod notices;
 mod reach;
 mod record;
 mod repair;

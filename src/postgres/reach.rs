@@ -141,11 +141,11 @@ impl Target {
     }
 
     async fn try_to_reach(&self) -> Result<Reached, ReachError> {
-        let opened = match self.open(&self.startup()).await {
+        let opened = match self.open(&self.startup(self.token())).await {
             Err(error) if refuses_options(&error) => self.open(self.bare()).await,
             opened => opened,
         };
-        let (client, _) = opened.map_err(|error| ConnectError::new(self, &error))?;
+        let client = opened.map_err(|error| ConnectError::new(self, &error))?;
         let asked = self.ask(&client).await;
         let found = asked.map_err(|error| ConnectError::new(self, &error))?;
         if found.token.as_deref() == Some(self.token()) {
@@ -155,8 +155,8 @@ impl Target {
         self.require_own_backends(&client).await?;
         let options = |word| ReachError::Options { target: self.to_string(), word };
         let target = self.pooled(found.version).map_err(options)?;
-        if let Route::Pooled(settings) = target.route() {
-            let settled = settle(&client, settings).await;
+        if let Some(settings) = target.settings(target.token()) {
+            let settled = settle(&client, &settings).await;
             settled.map_err(|error| ConnectError::new(self, &error))?;
         }
         Ok(Reached { client, target, version: found.version })
@@ -191,7 +191,7 @@ impl Target {
     }
 
     async fn compare_backends(&self, first: &Client) -> Result<bool, Error> {
-        let (second, _) = self.open(self.bare()).await?;
+        let second = self.open(self.bare()).await?;
         let (mut of_first, mut of_second) = (Vec::new(), Vec::new());
         // Twice each: a pooler that goes round its backends would otherwise give
         // each of two sessions the same one again.

@@ -8,8 +8,9 @@ use futures_util::StreamExt;
 use tokio_postgres::{CancelToken, Error, SimpleQueryStream};
 
 use super::error::ConnectError;
+use super::notices::Ear;
 use super::reach::first_row;
-use super::target::{Route, TOKEN_SETTING, Target};
+use super::target::{TOKEN_SETTING, Target};
 
 /// A session with a backend of its own.
 ///
@@ -18,6 +19,7 @@ use super::target::{Route, TOKEN_SETTING, Target};
 pub(super) struct Session {
     object: Object,
     pid: i32,
+    ear: Arc<Ear>,
     /// Sent behind each `DISCARD ALL` where startup options cannot be.
     settings: Option<Arc<str>>,
     cleaning: Vec<Pin<Box<SimpleQueryStream>>>,
@@ -35,20 +37,20 @@ impl Session {
         let asked = first_row(&object, &sql).await;
         let mut row = asked.map_err(|error| ConnectError::new(target, &error))?.into_iter();
         let pid = row.next().flatten().and_then(|pid| pid.parse().ok()).unwrap_or(0);
-        let token = row.next().flatten();
-        let settings = match target.route() {
-            Route::Direct if token.as_deref() != Some(target.token()) => {
-                return Err(ConnectError::options_lost(target));
-            }
-            Route::Direct => None,
-            Route::Pooled(settings) => Some(Arc::clone(settings)),
-        };
-        Ok(Self { object, pid, settings, cleaning: Vec::new(), fit: true })
+        let token = row.next().flatten().unwrap_or_default();
+        let ear = target.ear(&token).ok_or_else(|| ConnectError::options_lost(target))?;
+        let settings = target.settings(&token).map(Arc::from);
+        Ok(Self { object, pid, ear, settings, cleaning: Vec::new(), fit: true })
     }
 
     /// The backend's process id.
     pub(super) fn pid(&self) -> i32 {
         self.pid
+    }
+
+    /// Where its notices go.
+    pub(super) fn ear(&self) -> Arc<Ear> {
+        Arc::clone(&self.ear)
     }
 
     pub(super) fn client(&self) -> &tokio_postgres::Client {

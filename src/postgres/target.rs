@@ -11,10 +11,11 @@ use futures_util::stream::poll_fn;
 use futures_util::{StreamExt, pin_mut};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{CancelToken, Client, Config, Error};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Error};
 
 use super::baseline::{self, Setting};
 use super::cancel;
+use super::notices::{Ear, Ears};
 use super::tls::{self, Tls};
 use super::tuning::Tuning;
 
@@ -37,6 +38,8 @@ pub struct Target {
     route: Route,
     patience: Duration,
     tls: Tls,
+    /// Of the sessions that a pool has opened.
+    ears: Ears,
 }
 
 /// How the settings of a session are made.
@@ -44,9 +47,9 @@ pub struct Target {
 pub(super) enum Route {
     /// By startup options.
     Direct,
-    /// By this statement, because a pooler stands in between. It gives each
-    /// session a backend of its own.
-    Pooled(Arc<str>),
+    /// By a statement with these, because a pooler stands in between. It gives
+    /// each session a backend of its own.
+    Pooled(Arc<[Setting]>),
 }
 
 impl Target {
@@ -63,11 +66,12 @@ impl Target {
         Self {
             config,
             options,
-            token: uuid::Uuid::new_v4().simple().to_string(),
+            token: new_token(),
             version: 0,
             route: Route::Direct,
             patience: Duration::ZERO,
             tls: tls::connector(),
+            ears: Ears::default(),
         }
     }
 
@@ -88,9 +92,9 @@ impl Target {
     pub(super) fn pooled(&self, version: u32) -> Result<Self, String> {
         let mut settings = self.pooler_settings();
         settings.extend(baseline::parse_options(self.options.as_deref().unwrap_or_default())?);
-        let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let sql = baseline::as_statement(settings.chain(baseline::ours(version)));
-        Ok(Self { version, route: Route::Pooled(sql.into()), ..self.clone() })
+        let ours = baseline::ours(version);
+        settings.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(Self { version, route: Route::Pooled(settings.into()), ..self.clone() })
     }
 
     /// The same, with sessions that have the settings of `tuning` too. They come
@@ -116,11 +120,11 @@ impl Target {
             .to_vec()
     }
 
-    /// What a connection is opened with.
-    pub(super) fn startup(&self) -> Config {
+    /// What a connection is opened with that is to know `token`.
+    pub(super) fn startup(&self, token: &str) -> Config {
         let mut config = self.config.clone();
         if let Route::Direct = self.route {
-            let token = [(TOKEN_SETTING, self.token.as_str())].into_iter();
+            let token = [(TOKEN_SETTING, token)].into_iter();
             let ours = baseline::as_options(baseline::ours(self.version).chain(token));
             config.options(match &self.options {
                 Some(theirs) => format!("{theirs} {ours}"),
@@ -128,6 +132,14 @@ impl Target {
             });
         }
         config
+    }
+
+    /// The statement that makes the settings of a session that is to know `token`;
+    /// `None` where startup options do.
+    pub(super) fn settings(&self, token: &str) -> Option<String> {
+        let Route::Pooled(settings) = &self.route else { return None };
+        let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Some(baseline::as_statement(settings.chain([(TOKEN_SETTING, token)])))
     }
 
     /// What a connection is opened with that can carry no startup options.
@@ -140,9 +152,15 @@ impl Target {
         &self.route
     }
 
-    /// Random; every session that has our startup options knows it.
+    /// Random; the first session knows it when it has our startup options.
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Where the notices of the pool's session go that knows `token`; `None` when
+    /// none of them does.
+    pub(super) fn ear(&self, token: &str) -> Option<Arc<Ear>> {
+        self.ears.of(token)
     }
 
     /// How long to wait for a server that is starting.
@@ -169,15 +187,28 @@ impl Target {
         }
     }
 
-    /// Opens a session; notices are dropped. The connection is driven by a task of
-    /// its own, which ends with the client.
-    pub(super) async fn open(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
+    /// Opens a session whose notices nobody hears.
+    pub(super) async fn open(&self, config: &Config) -> Result<Client, Error> {
+        Ok(self.open_with(config, Arc::default()).await?.0)
+    }
+
+    /// Opens a session. The connection is driven by a task of its own, which ends
+    /// with the client.
+    async fn open_with(
+        &self,
+        config: &Config,
+        ear: Arc<Ear>,
+    ) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, mut connection) = config.connect(self.tls.clone()).await?;
         let task = tokio::spawn(async move {
             let messages = poll_fn(move |context| connection.poll_message(context));
             pin_mut!(messages);
             // An error closes the client, whose next call reports it.
-            while let Some(Ok(_)) = messages.next().await {}
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notice(notice) = message {
+                    ear.tell(notice).await;
+                }
+            }
         });
         Ok((client, task))
     }
@@ -217,17 +248,24 @@ fn without_options(all: &Config) -> Config {
     config
 }
 
-/// deadpool's own implementation would log notices, which may hold anything.
+fn new_token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// Each session of the pool has a token of its own, by which its user finds where
+/// its notices go: deadpool hands on nothing but the client. deadpool's own
+/// implementation would log notices, which may hold anything.
 impl Connect for Target {
     fn connect(
         &self,
-        config: &Config,
+        _: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
-        let config = config.clone();
-        Box::pin(async move {
-            let (client, task) = self.open(&config).await?;
-            if let Route::Pooled(settings) = &self.route {
-                settle(&client, settings).await?;
+        Box::pin(async {
+            let token = new_token();
+            let ear = self.ears.add(&token);
+            let (client, task) = self.open_with(&self.startup(&token), ear).await?;
+            if let Some(settings) = self.settings(&token) {
+                settle(&client, &settings).await?;
             }
             Ok((client, task))
         })
@@ -283,14 +321,16 @@ mod tests {
     fn the_users_options_come_first_and_behind_a_pooler_as_a_statement() {
         let config: Config = "host=h user=u options='-c work_mem=3MB'".parse().unwrap();
         let target = Target::new(&config);
-        let startup = target.direct(150_000).startup();
+        let startup = target.direct(150_000).startup("a-token");
         let options = startup.get_options().unwrap();
         assert!(options.starts_with("-c work_mem=3MB -c standard_conforming_strings=on"));
-        assert!(options.ends_with(&format!("-c migraph.token={}", target.token())));
+        assert!(options.ends_with("-c migraph.token=a-token"));
+        assert_eq!(target.direct(150_000).settings("a-token"), None);
         let pooled = target.pooled(150_000).unwrap();
-        assert_eq!(pooled.startup().get_options(), None);
-        let Route::Pooled(sql) = pooled.route() else { panic!("{pooled:?}") };
-        for part in ["'client_encoding','UTF8'", "'work_mem','3MB'", "'idle_session_timeout'"] {
+        assert_eq!(pooled.startup("a-token").get_options(), None);
+        let sql = pooled.settings("a-token").unwrap();
+        let settings = ["'client_encoding','UTF8'", "'work_mem','3MB'", "'idle_session_timeout'"];
+        for part in settings.into_iter().chain(["'migraph.token','a-token'"]) {
             assert!(sql.contains(part), "{sql}");
         }
     }

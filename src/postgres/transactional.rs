@@ -1,17 +1,20 @@
 //! Statements in one transaction, together with the record of them.
 
+use std::cell::Cell;
 use std::io::Cursor;
 
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use jiff::Timestamp;
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use super::engine::Run;
 use super::failure;
-use super::message::{Frame, Message, RECEIPT_COLUMN, SEGMENT_COLUMN};
+use super::message::{Frame, Message, Place, RECEIPT_COLUMN, SEGMENT_COLUMN};
+use super::notices;
 use super::resolve::resolve;
 use super::session::Session;
-use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
+use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Receipt};
 use crate::model::{Block, Part, Span};
 
 /// How much of a COPY's data is copied out of the file's text at once.
@@ -21,8 +24,8 @@ const CHUNK: usize = 64 << 10;
 pub(super) async fn apply(
     run: &Run<'_>,
     session: &mut Session,
-    job: Job<'_>,
-    modes: &str,
+    (job, modes): (Job<'_>, &str),
+    tell: &dyn Fn(Note<'_>),
 ) -> Outcome {
     let exchange = Exchange {
         job,
@@ -30,8 +33,9 @@ pub(super) async fn apply(
         frame: &run.context.frame(job, modes),
         is_last: true,
         refused: FailureKind::RolledBack,
+        at: Cell::new(Place::Opening),
     };
-    match exchange.run(session).await? {
+    match exchange.run(session, tell).await? {
         Ended::Committed(Some(receipt)) => Ok(receipt),
         Ended::Committed(None) => resolve(run, session.pid(), job, None).await,
         Ended::Unclear(error) => resolve(run, session.pid(), job, error.as_ref()).await,
@@ -47,6 +51,8 @@ pub(super) struct Exchange<'a> {
     pub(super) is_last: bool,
     /// What it is when the server refuses something in it.
     pub(super) refused: FailureKind,
+    /// What the server is at, as far as its answers tell.
+    pub(super) at: Cell<Place>,
 }
 
 /// How a transaction ended that no server refused.
@@ -58,8 +64,22 @@ pub(super) enum Ended {
 }
 
 impl Exchange<'_> {
-    /// Sends it. Up to the last message nothing can have become permanent.
-    pub(super) async fn run(&self, session: &mut Session) -> Result<Ended, Box<Failure>> {
+    /// Sends it, and passes on what the server says of the script meanwhile.
+    pub(super) async fn run(
+        &self,
+        session: &mut Session,
+        tell: &dyn Fn(Note<'_>),
+    ) -> Result<Ended, Box<Failure>> {
+        let hear = |said: &DbError| match self.at.get() {
+            Place::Statement(index) => notices::pass_on(tell, Some(index + 1), said),
+            Place::Commit => notices::pass_on(tell, None, said),
+            Place::Opening | Place::Record => {}
+        };
+        session.ear().listen(self.send_parts(session), hear).await
+    }
+
+    /// Up to the last message nothing can have become permanent.
+    async fn send_parts(&self, session: &mut Session) -> Result<Ended, Box<Failure>> {
         let migration = self.job.migration;
         let parts = migration.up.parts(&migration.source, self.block);
         let last = parts.len() - 1;
@@ -86,7 +106,7 @@ impl Exchange<'_> {
     /// Sends a message behind which the transaction stays open.
     async fn open(&self, session: &Session, message: &Message) -> Result<(), Box<Failure>> {
         let answer = self.send(session, message).await?;
-        let tally = Tally::of(answer).await;
+        let tally = self.tally(message, answer).await;
         match tally.error {
             None => Ok(()),
             Some(error) if error.as_db_error().is_some() => {
@@ -101,7 +121,7 @@ impl Exchange<'_> {
     async fn close(&self, session: &mut Session, message: &Message) -> Result<Ended, Box<Failure>> {
         let answer = self.send(session, message).await?;
         let cleaning = if self.is_last { session.clean().await } else { Ok(()) };
-        let tally = Tally::of(answer).await;
+        let tally = self.tally(message, answer).await;
         if tally.is_committed() {
             if cleaning.is_err() || tally.error.is_some() {
                 // Applied, whatever came behind.
@@ -131,6 +151,11 @@ impl Exchange<'_> {
         })
     }
 
+    async fn tally(&self, message: &Message, answer: SimpleQueryStream) -> Tally {
+        self.at.set(message.place(0));
+        Tally::of(answer, |completed| self.at.set(message.place(completed))).await
+    }
+
     /// Streams `data` out of the file's text.
     ///
     /// When the server refuses them, tokio-postgres says so at the end of the data,
@@ -141,6 +166,7 @@ impl Exchange<'_> {
         statement: usize,
         data: Span,
     ) -> Result<(), Box<Failure>> {
+        self.at.set(Place::Statement(statement));
         let migration = self.job.migration;
         let sql = migration.source.slice(migration.up.statements[statement].span);
         let data = migration.source.slice(data).as_bytes();
@@ -174,13 +200,15 @@ struct Tally {
 }
 
 impl Tally {
-    async fn of(answer: SimpleQueryStream) -> Self {
+    /// Calls `completed` with the number of complete statements after each.
+    async fn of(answer: SimpleQueryStream, completed: impl Fn(usize)) -> Self {
         let mut tally = Self { completed: 0, receipt: None, behind_record: None, error: None };
         pin_mut!(answer);
         while let Some(message) = answer.next().await {
             match message {
                 Ok(SimpleQueryMessage::CommandComplete(_)) => {
                     tally.completed += 1;
+                    completed(tally.completed);
                     tally.behind_record = tally.behind_record.map(|behind| behind + 1);
                 }
                 Ok(SimpleQueryMessage::Row(row)) => tally.row(&row),

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::findings::Finding;
-use crate::engine::{Failure, FailureKind};
+use crate::engine::{Failure, FailureKind, Notice, Notices};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Diagnostic, Location, Migration, Place};
@@ -252,12 +252,17 @@ struct UpMigration {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_time_ms: Option<f64>,
     retries: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    healed: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<JsonFailure>,
+    notices: Vec<JsonNotice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices_omitted: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -271,6 +276,17 @@ struct JsonFailure {
     statement: Option<usize>,
     #[serde(flatten)]
     place: JsonPlace,
+}
+
+/// What the server said of a migration.
+#[derive(Serialize)]
+struct JsonNotice {
+    severity: String,
+    sqlstate: String,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    statement: Option<usize>,
 }
 
 impl UpBody {
@@ -301,6 +317,7 @@ impl UpBody {
 fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration {
     let result = &report.result;
     let receipt = result.applied.get(&node);
+    let notices = result.notices.get(&node);
     let failure = result.failed.iter().find(|(failed, _)| *failed == node).map(|(_, it)| it);
     let skip = result.skipped.iter().find(|(skipped, _)| *skipped == node).map(|(_, it)| *it);
     let needs = match skip {
@@ -320,9 +337,23 @@ fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration
         },
         execution_time_ms: receipt.map(|it| it.execution_time_ms),
         retries: result.retried.get(&node).copied().unwrap_or(0),
+        healed: result.healed.get(&node).cloned().unwrap_or_default(),
         applied_at: receipt.map(|it| it.applied_at.to_string()),
         because: needs,
         failure: failure.map(|failure| json_failure(graph.migration(node), failure)),
+        notices: notices.map(|it| it.kept().iter().map(json_notice).collect()).unwrap_or_default(),
+        notices_omitted: notices.map(Notices::omitted).filter(|omitted| *omitted > 0),
+    }
+}
+
+fn json_notice(notice: &Notice) -> JsonNotice {
+    JsonNotice {
+        severity: notice.level.as_str().to_ascii_lowercase(),
+        sqlstate: notice.sqlstate.clone(),
+        message: notice.message.clone(),
+        detail: notice.detail.clone(),
+        hint: notice.hint.clone(),
+        statement: notice.statement,
     }
 }
 

@@ -4,10 +4,21 @@ use super::diagnostics::Message;
 use crate::engine::{Failure, FailureKind};
 use crate::model::{Migration, Place};
 
+/// What is left of a migration that was cancelled.
+fn cancelled(migration: &Migration, failure: &Failure) -> String {
+    let what = match failure.statement.filter(|_| migration.up.is_non_transactional()) {
+        None => "all of it is rolled back".to_owned(),
+        Some(1) => "statement 1 is not done".to_owned(),
+        Some(number) => format!("statement {number} is not done, those before it are"),
+    };
+    let hint = failure.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("cancelled {}: {what}{hint}", migration.id)
+}
+
 /// The failure as text.
 pub(crate) fn render(migration: &Migration, failure: &Failure) -> String {
     if failure.kind == FailureKind::Cancelled {
-        return format!("cancelled {}: all of it is rolled back", migration.id);
+        return cancelled(migration, failure);
     }
     let title = format!("migration `{}` failed: {}", migration.id, failure.message);
     let label = match failure.statement {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::text::{count, duration};
+use super::text::{count, duration, indented};
 use super::{output, waiting};
-use crate::engine::{Failure, Receipt};
+use crate::engine::{Failure, Level, Notice, Receipt};
 use crate::exec::{Event, Stop};
 use crate::graph::{MigrationGraph, Node};
 use crate::ops::{Planned, UpEvent, UpSink};
@@ -20,9 +20,9 @@ use crate::ops::{Planned, UpEvent, UpSink};
 pub(crate) enum Verbosity {
     /// Failures only.
     Quiet,
-    /// Each migration when it has ended.
+    /// Each migration when it has ended, and the server's warnings.
     Normal,
-    /// Also when it starts, and its statements.
+    /// Also when it starts, its statements, and whatever else the server says.
     Verbose,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn sink<'a>(
     on_terminal: bool,
 ) -> Box<dyn UpSink + 'a> {
     if on_terminal && verbosity > Verbosity::Quiet {
-        Box::new(Bars::new(graph))
+        Box::new(Bars::new(graph, verbosity))
     } else {
         Box::new(Lines { graph, verbosity, done: 0, total: 0 })
     }
@@ -81,6 +81,12 @@ impl UpSink for Lines<'_> {
             UpEvent::Run(Event::Healed { node, how }) => {
                 self.say(Normal, &healed_line(self.graph, *node, how));
             }
+            UpEvent::Run(Event::Notice { node, notice }) => {
+                self.say(least(notice), &notice_line(self.graph, *node, notice));
+            }
+            UpEvent::Run(Event::NoticesOmitted { node, count }) => {
+                self.say(Verbose, &omitted_line(self.graph, *node, *count));
+            }
             UpEvent::Run(Event::Applied { node, receipt }) => {
                 self.done += 1;
                 let line = applied_line(self.graph, *node, *receipt);
@@ -124,6 +130,28 @@ fn healed_line(graph: &MigrationGraph, node: Node, how: &str) -> String {
     format!("healed {}: {how}", graph.id(node))
 }
 
+/// A warning is worth a line, and a run that has ended cannot show it again.
+fn least(notice: &Notice) -> Verbosity {
+    match notice.level {
+        Level::Warning => Verbosity::Normal,
+        _ => Verbosity::Verbose,
+    }
+}
+
+/// What the server said, under the migration's name.
+fn notice_line(graph: &MigrationGraph, node: Node, notice: &Notice) -> String {
+    let Notice { level, message, detail, hint, .. } = notice;
+    let more = [("detail", detail), ("hint", hint)].map(|(what, text)| match text {
+        Some(text) => format!("\n  {what}: {}", indented(text)),
+        None => String::new(),
+    });
+    format!("{}: {level}: {}{}", graph.id(node), indented(message), more.concat())
+}
+
+fn omitted_line(graph: &MigrationGraph, node: Node, omitted: usize) -> String {
+    format!("{}: {}", graph.id(node), count(omitted, "more notice"))
+}
+
 fn retrying_line(
     graph: &MigrationGraph,
     node: Node,
@@ -136,7 +164,7 @@ fn retrying_line(
     };
     let code =
         failure.sqlstate.as_deref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
-    format!("trying {} again {when}: {}{code}", graph.id(node), failure.message)
+    format!("trying {} again {when}: {}{code}", graph.id(node), indented(&failure.message))
 }
 
 fn fewer_line(slots: usize) -> String {
@@ -158,6 +186,7 @@ const WORTH_A_LINE: Duration = Duration::from_millis(150);
 /// A line for each running migration and one for all.
 struct Bars<'a> {
     graph: &'a MigrationGraph,
+    verbosity: Verbosity,
     screen: MultiProgress,
     overall: ProgressBar,
     running: BTreeMap<Node, Running>,
@@ -173,9 +202,10 @@ struct Running {
 }
 
 impl<'a> Bars<'a> {
-    fn new(graph: &'a MigrationGraph) -> Self {
+    fn new(graph: &'a MigrationGraph, verbosity: Verbosity) -> Self {
         Self {
             graph,
+            verbosity,
             screen: MultiProgress::new(),
             overall: ProgressBar::hidden(),
             running: BTreeMap::new(),
@@ -273,6 +303,15 @@ impl UpSink for Bars<'_> {
             UpEvent::Run(Event::Healed { node, how }) => {
                 self.say(&healed_line(self.graph, *node, how));
             }
+            UpEvent::Run(Event::Notice { node, notice }) if self.verbosity >= least(notice) => {
+                self.say(&notice_line(self.graph, *node, notice));
+            }
+            UpEvent::Run(Event::NoticesOmitted { node, count })
+                if self.verbosity >= Verbosity::Verbose =>
+            {
+                self.say(&omitted_line(self.graph, *node, *count));
+            }
+            UpEvent::Run(Event::Notice { .. } | Event::NoticesOmitted { .. }) => {}
             UpEvent::Run(Event::Applied { node, .. }) => {
                 self.end(*node);
                 self.overall.inc(1);

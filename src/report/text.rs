@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::shown;
+
 /// The width that plain text keeps to.
 pub(crate) const WIDTH: usize = 80;
 
@@ -23,6 +25,11 @@ pub(crate) fn duration(time: Duration) -> String {
 /// `1 migration`, `2 migrations`.
 pub(crate) fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Text from elsewhere, safe for a terminal; each line behind the first is indented.
+pub(crate) fn indented(text: &str) -> String {
+    text.lines().map(shown).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Joins `words` with `separator` into lines of at most [`WIDTH`] characters,
@@ -62,6 +69,12 @@ mod tests {
         for (micros, expected) in cases {
             assert_eq!(duration(Duration::from_micros(micros)), expected);
         }
+    }
+
+    #[test]
+    fn text_from_elsewhere_cannot_move_the_cursor() {
+        let text = "a\u{1b}[2J\u{9b}31mb\r\nc\rd\n\te\u{7}é";
+        assert_eq!(indented(text), "a\\u{1b}[2J\\u{9b}31mb\n  c\\rd\n  \\te\\u{7}é");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::text::{count, duration, wrapped};
-use crate::engine::{FailureKind, Receipt};
+use crate::engine::{FailureKind, Notices, Receipt};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
 use crate::ops::UpReport;
@@ -31,6 +31,7 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         };
         let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
+    out.push_str(&warnings(result.notices.values()));
     if let Some(reason) = &report.unflushed {
         let _ = writeln!(
             out,
@@ -68,6 +69,21 @@ fn headline(report: &UpReport) -> String {
         format!("{done}, up to {ratio:.1} times faster than one after another")
     } else {
         done
+    }
+}
+
+/// How much the server said; nothing unless it warned.
+fn warnings<'a>(all: impl Iterator<Item = &'a Notices>) -> String {
+    let add =
+        |(warnings, others), one: &Notices| (warnings + one.warnings(), others + one.others());
+    match all.fold((0, 0), add) {
+        (0, _) => String::new(),
+        (warnings, 0) => format!("the server gave {}\n", count(warnings, "warning")),
+        (warnings, others) => format!(
+            "the server gave {} and {} (shown with -v)\n",
+            count(warnings, "warning"),
+            count(others, "notice")
+        ),
     }
 }
 

@@ -50,7 +50,9 @@ fn an_invalid_index_is_dropped_and_built_again() {
         kill_while_held(&project, "BEGIN; INSERT INTO t VALUES (4);", "CREATE INDEX");
         assert_eq!(project.database.sql(INDEXES), "i false");
         assert_eq!(project.database.sql(STATEMENTS), "1|f");
-        heals(&project, "dropped the INVALID index public.i, which an earlier try left");
+        let report = project.run(&["up", "--format", "json"]).exits(0).json();
+        let how = "dropped the INVALID index public.i, which an earlier try left";
+        assert_eq!(report["migrations"][0]["healed"], serde_json::json!([how]));
         assert_eq!(project.database.sql(INDEXES), "i true");
         assert_eq!(project.database.sql(STATEMENTS), "1|t");
     }
@@ -121,6 +123,24 @@ fn a_failed_statement_clears_up_behind_itself() {
     project.database.sql("DELETE FROM t WHERE ctid = '(0,4)'");
     project.run(&["up"]).exits(0);
     assert_eq!(project.database.sql(INDEXES), "u true");
+}
+
+#[test]
+fn what_a_cancelled_statement_leaves_is_for_the_next_run() {
+    let project = project("VACUUM t;\nCREATE INDEX CONCURRENTLY i ON t (a);");
+    let holder = project.database.hold("BEGIN; INSERT INTO t VALUES (4);");
+    let run = project.start(&["up"]);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'";
+    project.database.until(waiting, "1");
+    run.signal(Signal::SIGTERM);
+    run.end().exits(143).says(&[
+        "cancelled 0002_i: statement 2 is not done, those before it are",
+        "which the next try drops: public.i",
+    ]);
+    assert_eq!(project.database.sql(STATEMENTS), "1|t");
+    drop(holder);
+    heals(&project, "dropped the INVALID index public.i");
+    assert_eq!(project.database.sql(INDEXES), "i true");
 }
 
 #[test]

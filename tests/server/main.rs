@@ -20,6 +20,7 @@ mod guard;
 mod harness;
 mod healing;
 mod lost;
+mod notices;
 mod poolers;
 mod refusals;
 mod repair;

@@ -138,11 +138,13 @@ fn in_session_mode_every_migration_has_the_baseline() {
             "0003_again",
             "CREATE INDEX CONCURRENTLY i ON public.seen (pid);\nSET work_mem = '8MB';",
         );
-        project.write("0005_again", "0004_index", &again);
+        let noted = format!("DROP TABLE IF EXISTS nothing; {again}");
+        project.write("0005_again", "0004_index", &noted);
         let bouncer = Bouncer::start(&project.database, settings);
         let options = [("PGOPTIONS", r"-c work_mem=3MB --search-path=public,\ pg_temp")];
-        let up = ["up", "--jobs", "1"];
-        start(project.dir.path(), &bouncer.url, &up, &options).end().exits(0);
+        let up = ["up", "-v", "--jobs", "1"];
+        let ended = start(project.dir.path(), &bouncer.url, &up, &options).end().exits(0);
+        ended.says(&["0005_again: NOTICE: table \"nothing\" does not exist, skipping"]);
         let expected = "on|500ms|0|3MB|public, pg_temp|migraph|UTF8||1|3".to_owned();
         let seen = "SELECT strings, coalesce(checked, '500ms'), coalesce(idle, '0'), memory, path, name, encoding, coalesce(nullif(left_behind, ''), ''), count(DISTINCT pid), count(*) FROM public.seen GROUP BY 1, 2, 3, 4, 5, 6, 7, 8";
         assert_eq!(project.database.sql(seen), expected, "one session, as new each time");

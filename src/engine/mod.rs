@@ -1,10 +1,13 @@
 //! What the run loop needs of a database. Pure: the real one is
 //! [`crate::postgres`], and a test may have its own.
 
+mod notice;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::notice::{Level, Notice, Notices};
 use crate::model::{Migration, Span};
 
 /// One migration to apply.
@@ -30,12 +33,14 @@ pub struct Progress {
 }
 
 /// What a worker tells while it works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note<'a> {
     /// The statement of this number, from 1, is sent on its own.
     Statement(usize),
     /// What an earlier try left half done was put right: how.
     Healed(&'a str),
+    /// The server said something that is no answer.
+    Notice(Notice),
 }
 
 /// That a migration is applied, as the database's own record says.
@@ -164,7 +169,7 @@ pub trait Worker {
     fn canceller(&self) -> Self::Canceller;
 
     /// Applies one migration and records it, or neither, in a session that was
-    /// prepared for it.
+    /// prepared for it, and tells what happens meanwhile.
     ///
     /// A worker whose session cannot be trusted any more says so by
     /// [`Worker::is_usable`]; its next migration needs another.
