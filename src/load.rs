@@ -50,8 +50,7 @@ pub struct Loaded {
 /// Files and directories whose names begin with `.` are left out; symbolic links
 /// are followed. The order is that of the paths, so it is the same everywhere.
 pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
-    let mut files = find(&options.dir)?;
-    files.sort();
+    let files = files(&options.dir)?;
     let depth = options.depth;
     let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
     let set = parse::settle(parsed, options.unlisted);
@@ -83,8 +82,8 @@ fn limit(diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The migration files below `dir`, or why there can be none.
-fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+/// The migration files below `dir`, sorted, or why there can be none.
+pub fn files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut files = Vec::new();
     let mut problems = directory_problem(dir);
     let visible = |entry: &DirEntry| {
@@ -109,6 +108,7 @@ fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
                 "migrations are files ending in `.sql`; `--dir DIR` names another directory",
             ));
     }
+    files.sort();
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }
 

@@ -8,6 +8,7 @@ use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::parse::parse_timeout;
 use crate::plan::Schedule;
+use crate::report::findings::Style;
 
 /// What `migraph` alone prints.
 pub(super) const GUIDE: &str = "\
@@ -118,7 +119,7 @@ pub(super) struct ValidateArgs {
     pub(super) strict: bool,
     /// How to print it
     #[arg(long, default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: ValidateFormat,
 }
 
 #[derive(Debug, clap::Args)]
@@ -267,6 +268,71 @@ pub(super) enum PlanFormat {
     Text,
     Json,
     Dot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ValidateFormat {
+    /// For people, on stderr
+    Text,
+    /// One versioned document
+    Json,
+    /// `file:line:column: error: message [code]`
+    Gcc,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for reports of test results
+    Junit,
+}
+
+/// What a command that ends badly is to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text on stderr.
+    Text,
+    /// The JSON document.
+    Json,
+    /// A form for findings.
+    Style(Style),
+}
+
+impl Form {
+    /// The form of this name; text where there is none.
+    pub(super) fn named(name: &str) -> Self {
+        ValidateFormat::from_str(name, false).map_or(Self::Text, Self::from)
+    }
+}
+
+impl From<ValidateFormat> for Form {
+    fn from(format: ValidateFormat) -> Self {
+        match format {
+            ValidateFormat::Text => Self::Text,
+            ValidateFormat::Json => Self::Json,
+            ValidateFormat::Gcc => Self::Style(Style::Gcc),
+            ValidateFormat::Github => Self::Style(Style::Github),
+            ValidateFormat::Sarif => Self::Style(Style::Sarif),
+            ValidateFormat::Junit => Self::Style(Style::Junit),
+        }
+    }
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+impl From<PlanFormat> for Form {
+    fn from(format: PlanFormat) -> Self {
+        match format {
+            PlanFormat::Text | PlanFormat::Dot => Self::Text,
+            PlanFormat::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::args::Form;
 use super::problem::{Problematic, disagreements, interrupted, refused_setting};
 use crate::config::ConfigError;
 use crate::exit::Exit;
@@ -12,6 +13,7 @@ use crate::postgres::LockError;
 use crate::postgres::ephemeral::EphemeralError;
 use crate::report::diagnostics;
 use crate::report::document::{Document, Empty, Problem};
+use crate::report::findings::{Finding, Findings};
 use crate::report::{output, waiting};
 
 /// Why a command did not do what it was asked to.
@@ -80,12 +82,19 @@ impl CliError {
     }
 
     /// Says it: on stderr as text, or as the one document on stdout.
-    pub(super) fn report(&self, command: &'static str, json: bool) -> Exit {
-        if json {
-            let document = Document::new(command, false, Empty {}).errors(self.problems());
-            output::data(&document.render());
-        } else {
-            output::log(self.text().trim_end());
+    pub(super) fn report(&self, command: &'static str, form: Form) -> Exit {
+        match form {
+            Form::Text => output::log(self.text().trim_end()),
+            Form::Json => {
+                let errors = self.findings().iter().map(Problem::of).collect();
+                let document = Document::new(command, false, Empty {}).errors(errors);
+                output::data(&document.render());
+            }
+            Form::Style(style) => {
+                let (all, files) = (self.findings(), vec![]);
+                let found = Findings { command, all, files, strict: false, complete: false };
+                output::data(&style.render(&found));
+            }
         }
         self.exit()
     }
@@ -108,18 +117,18 @@ impl CliError {
         }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    fn findings(&self) -> Vec<Finding> {
         match self {
-            Self::Files(all) | Self::ConfigFile(all) => all.iter().map(Problem::of).collect(),
+            Self::Files(all) | Self::ConfigFile(all) => all.iter().map(Finding::from).collect(),
             Self::Disagree(all) | Self::Interrupted(all) | Self::Tuning(all) => {
-                all.iter().map(Problematic::problem).collect()
+                all.iter().map(Problematic::finding).collect()
             }
             Self::Usage(error) => {
                 let text = error.render().to_string();
                 let message = text.strip_prefix("error: ").unwrap_or(&text).trim().to_owned();
-                vec![Problem::new("usage", message, String::new())]
+                vec![Finding::of_command("usage", message, vec![])]
             }
-            other => vec![other.single().problem()],
+            other => vec![other.single().finding()],
         }
     }
 

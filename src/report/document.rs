@@ -5,12 +5,13 @@
 
 use serde::Serialize;
 
+use super::findings::Finding;
 use super::infer::reason;
 use crate::analyse::Dependency;
 use crate::engine::{Failure, FailureKind, Notice, Notices};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
-use crate::model::{Diagnostic, Location, Migration, Place, Severity};
+use crate::model::{Diagnostic, Location, Migration, Place};
 use crate::ops::{Inference, Planned, Repaired, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
@@ -27,14 +28,16 @@ pub(crate) struct Document<T> {
     errors: Vec<Problem>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Problem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Problem>,
     #[serde(flatten)]
     body: T,
 }
 
 impl<T: Serialize> Document<T> {
     pub(crate) fn new(command: &'static str, ok: bool, body: T) -> Self {
-        let (errors, warnings) = (vec![], vec![]);
-        Self { schema_version: SCHEMA_VERSION, command, ok, errors, warnings, body }
+        let (errors, warnings, notes) = (vec![], vec![], vec![]);
+        Self { schema_version: SCHEMA_VERSION, command, ok, errors, warnings, notes, body }
     }
 
     pub(crate) fn errors(mut self, errors: Vec<Problem>) -> Self {
@@ -43,7 +46,12 @@ impl<T: Serialize> Document<T> {
     }
 
     pub(crate) fn warnings(mut self, warnings: &[Diagnostic]) -> Self {
-        self.warnings = warnings.iter().map(Problem::of).collect();
+        self.warnings = warnings.iter().map(|one| Problem::of(&one.into())).collect();
+        self
+    }
+
+    pub(crate) fn notes(mut self, notes: &[Diagnostic]) -> Self {
+        self.notes = notes.iter().map(|one| Problem::of(&one.into())).collect();
         self
     }
 
@@ -96,18 +104,15 @@ impl Problem {
         }
     }
 
-    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
+    /// A finding; only those about files have a severity.
+    pub(crate) fn of(finding: &Finding) -> Self {
         Self {
-            code: diagnostic.code.to_string(),
-            message: diagnostic.message.clone(),
-            severity: Some(match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-                Severity::Info => "info",
-            }),
-            place: diagnostic.place.as_ref().map(JsonPlace::of),
-            related: diagnostic.related.iter().map(JsonPlace::of).collect(),
-            help: diagnostic.help.clone(),
+            code: finding.code.to_owned(),
+            message: finding.message.clone(),
+            severity: finding.rule.map(|_| finding.severity.as_str()),
+            place: finding.place.as_ref().map(JsonPlace::of),
+            related: finding.related.iter().map(JsonPlace::of).collect(),
+            help: finding.help.clone(),
         }
     }
 }
@@ -130,8 +135,7 @@ pub(crate) struct JsonPlace {
 
 impl JsonPlace {
     pub(crate) fn of(place: &Place) -> Self {
-        let start = place.location();
-        let end = place.span.map(|span| place.source.location(span.end));
+        let (start, end) = place.range().unzip();
         let line = |at: Option<Location>| at.map(|at| at.line);
         let column = |at: Option<Location>| at.map(|at| at.column);
         Self {
