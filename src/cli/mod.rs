@@ -2,6 +2,7 @@
 
 mod args;
 mod error;
+mod import;
 mod infer;
 mod plan;
 mod problem;
@@ -128,6 +129,10 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
             let form = Form::from(verb.format);
             repair::run(&args.global, &verb, environment)
                 .unwrap_or_else(|it| it.report("repair", form))
+        }
+        Verb::Import(verb) => {
+            let form = Form::from(verb.format);
+            import::run(&args.global, &verb).unwrap_or_else(|it| it.report("import", form))
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod document;
 pub(crate) mod dot;
 pub(crate) mod failure;
 pub(crate) mod findings;
+pub(crate) mod import;
 pub(crate) mod infer;
 pub(crate) mod output;
 pub(crate) mod plan;
