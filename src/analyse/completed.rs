@@ -1,12 +1,13 @@
 //! Headers completed by what the SQL implies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
 use super::infer::infer;
-use super::needs::{Need, Strictness, needs};
+use super::needs::{Need, Strictness, needs, rank};
 use super::order::Ancestors;
 use crate::graph::{MigrationGraph, Node};
+use crate::sql::Footprint;
 
 /// A dependency of a completed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,34 +38,50 @@ pub fn completed(
     analysis: &Analysis,
     completion: Completion,
 ) -> Vec<Vec<Dependency>> {
-    let inferred = infer(analysis.footprints(), completion.strictness);
-    let mut ancestors = Ancestors::new(analysis.order().len());
+    let places =
+        |node: &Node| graph.dependencies(*node).into_iter().map(|on| analysis.place(on)).collect();
+    let declared: Vec<BTreeSet<usize>> = analysis.order().iter().map(places).collect();
+    let links = complete(analysis.footprints(), &declared, completion);
     let mut all = vec![Vec::new(); graph.len()];
-    for (place, node) in analysis.order().iter().enumerate() {
-        let declared = graph.dependencies(*node);
-        let mut found: BTreeMap<Node, Dependency> = BTreeMap::new();
-        if completion.keep_declared {
-            for on in &declared {
-                ancestors.add(place, analysis.place(*on));
-                let need = reason(analysis, *on, *node, completion.strictness);
-                found.insert(*on, Dependency { on: *on, declared: true, need });
-            }
-        }
-        for (earlier, need) in inferred[place].iter().rev() {
-            if ancestors.contains(place, *earlier) {
-                continue;
-            }
-            ancestors.add(place, *earlier);
-            let on = analysis.order()[*earlier];
-            let declared = declared.contains(&on);
-            found.insert(on, Dependency { on, declared, need: Some(*need) });
-        }
-        all[node.index()] = found.into_values().collect();
+    for ((node, links), declared) in analysis.order().iter().zip(links).zip(&declared) {
+        let dependency = |(place, need): (usize, Option<Need>)| Dependency {
+            on: analysis.order()[place],
+            declared: declared.contains(&place),
+            need,
+        };
+        let mut found: Vec<_> = links.into_iter().map(dependency).collect();
+        found.sort_unstable_by_key(|it| it.on);
+        all[node.index()] = found;
     }
     all
 }
 
-fn reason(analysis: &Analysis, earlier: Node, later: Node, strictness: Strictness) -> Option<Need> {
-    let all = needs(analysis.footprint(earlier), analysis.footprint(later), strictness);
-    all.into_iter().min_by_key(super::needs::rank)
+/// The same for a history that is no graph yet: for each migration the places of what
+/// it depends on, with the reason that the SQL gives. `declared` holds earlier places
+/// only.
+pub fn complete(
+    history: &[Footprint],
+    declared: &[BTreeSet<usize>],
+    completion: Completion,
+) -> Vec<BTreeMap<usize, Option<Need>>> {
+    let mut ancestors = Ancestors::new(history.len());
+    let mut all = Vec::with_capacity(history.len());
+    for (place, inferred) in infer(history, completion.strictness).into_iter().enumerate() {
+        let mut found = BTreeMap::new();
+        for earlier in declared.get(place).into_iter().flatten() {
+            if completion.keep_declared {
+                ancestors.add(place, *earlier);
+                let why = needs(&history[*earlier], &history[place], completion.strictness);
+                found.insert(*earlier, why.into_iter().min_by_key(rank));
+            }
+        }
+        for (earlier, need) in inferred.into_iter().rev() {
+            if !ancestors.contains(place, earlier) {
+                ancestors.add(place, earlier);
+                found.insert(earlier, Some(need));
+            }
+        }
+        all.push(found);
+    }
+    all
 }

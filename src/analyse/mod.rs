@@ -17,7 +17,7 @@ mod order;
 mod undeclared;
 
 pub use analysis::Analysis;
-pub use completed::{Completion, Dependency, completed};
+pub use completed::{Completion, Dependency, complete, completed};
 pub use conflict::{Collision, conflict};
 pub use findings::findings;
 pub use infer::{Inferred, infer};

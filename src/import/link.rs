@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::analyse::{Completion, Strictness, complete};
 use crate::model::Migration;
+use crate::sql::{Catalogue, Reading, read};
+use crate::syntax::{on_large_stack, parse};
 
 /// A migration of the history, without its dependencies.
 #[derive(Clone, Debug)]
@@ -17,7 +20,7 @@ pub struct Candidate {
 /// How dependencies are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Linking {
-    /// Declared ones; others inferred from the SQL, where migraph can.
+    /// Declared ones, and those that the SQL implies.
     #[default]
     Inferred,
     /// Declared ones only: the other tool orders by nothing else.
@@ -28,14 +31,32 @@ pub enum Linking {
 
 /// What each migration of `history` depends on, by position: always on earlier ones.
 ///
-/// `history` is in the order in which the other tool runs it. This is the one place
-/// where inference from the SQL is asked; until there is any, [`Linking::Inferred`]
-/// is the chain.
+/// `history` is in the order in which the other tool runs it.
 pub fn dependencies(history: &[Candidate], linking: Linking) -> Vec<BTreeSet<usize>> {
     match linking {
         Linking::Declared => history.iter().map(|one| one.declared.clone()).collect(),
-        Linking::Inferred | Linking::Chain => chain(history),
+        Linking::Inferred => inferred(history),
+        Linking::Chain => chain(history),
     }
+}
+
+/// What is declared, and what the SQL implies beside it, so that every order which
+/// these permit has the history's result.
+fn inferred(history: &[Candidate]) -> Vec<BTreeSet<usize>> {
+    let mut catalogue = Catalogue::default();
+    let footprints: Vec<_> = on_large_stack(|| {
+        history.iter().map(|one| catalogue.replay(&readings(&one.migration))).collect()
+    });
+    let declared: Vec<_> = history.iter().map(|one| one.declared.clone()).collect();
+    let completion = Completion { strictness: Strictness::Strict, keep_declared: true };
+    let links = complete(&footprints, &declared, completion);
+    links.into_iter().map(|links| links.into_keys().collect()).collect()
+}
+
+/// A script without a tree is one that `validate` refuses, and so is none of these.
+fn readings(migration: &Migration) -> Vec<Reading> {
+    let tree = parse(migration.source.slice(migration.up.span));
+    tree.map(|tree| read(&tree)).unwrap_or_default()
 }
 
 fn chain(history: &[Candidate]) -> Vec<BTreeSet<usize>> {
