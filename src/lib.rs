@@ -15,6 +15,7 @@ pub mod engine;
 pub mod exec;
 mod exit;
 pub mod graph;
+pub mod import;
 pub mod load;
 pub mod model;
 pub mod ops;

@@ -125,7 +125,7 @@ fn is_sql(path: &Path) -> bool {
 
 /// What lies beside the migrations is nobody's business, unless migrations may
 /// lie in it.
-fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
+pub(crate) fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
     let path = error.path().filter(|path| *path != dir)?;
     let message = match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => {
@@ -177,6 +177,14 @@ fn read(path: PathBuf, depth: Depth) -> ParsedFile {
             let problem = unreadable(&source, refusal);
             parse::unreadable(source, problem)
         }
+    }
+}
+
+/// The text of one file, for those who read other files than migraph's own.
+pub(crate) fn read_source(path: PathBuf) -> Result<Source, Diagnostic> {
+    match bytes_of(&path) {
+        Ok(bytes) => parse::source(path, bytes),
+        Err(refusal) => Err(unreadable(&Arc::new(Source::new(path, "")), refusal)),
     }
 }
 

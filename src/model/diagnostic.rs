@@ -44,6 +44,16 @@ pub enum Code {
     PsqlCommand,
     Configuration,
     TooMany,
+    CodeMigration,
+    Template,
+    Repeatable,
+    SameVersion,
+    MissingUp,
+    UnreadableLayout,
+    NoPlace,
+    NeedsLeftOut,
+    NoStatement,
+    Remarked,
 }
 
 impl Code {
@@ -76,6 +86,16 @@ impl Code {
             Self::PsqlCommand => "psql-command",
             Self::Configuration => "configuration",
             Self::TooMany => "too-many",
+            Self::CodeMigration => "code-migration",
+            Self::Template => "template",
+            Self::Repeatable => "repeatable",
+            Self::SameVersion => "same-version",
+            Self::MissingUp => "missing-up",
+            Self::UnreadableLayout => "unreadable-layout",
+            Self::NoPlace => "no-place",
+            Self::NeedsLeftOut => "needs-left-out",
+            Self::NoStatement => "no-statement",
+            Self::Remarked => "remarked",
         }
     }
 }

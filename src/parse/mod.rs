@@ -71,6 +71,20 @@ pub fn parse(path: PathBuf, bytes: Vec<u8>, depth: Depth) -> ParsedFile {
     }
 }
 
+/// The text of a file as every reader here wants it: UTF-8 without a byte order
+/// mark, with `\n` line ends, without a NUL byte; or what keeps it from being that.
+pub fn source(path: PathBuf, bytes: Vec<u8>) -> Result<Source, Diagnostic> {
+    text::normalise(path, bytes).map_err(|refused| {
+        let first = refused.diagnostics.into_iter().next();
+        first.unwrap_or_else(|| Diagnostic::error(Code::UnreadableFile, "cannot read the file"))
+    })
+}
+
+/// The comments in `text` that would begin a section, were it a migration file.
+pub fn section_markers(text: &str) -> Vec<Span> {
+    sections::marker_spans(text, &syntax::lex(text).tokens)
+}
+
 /// A file of which nothing is known but what is wrong with it.
 pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedFile {
     ParsedFile {
