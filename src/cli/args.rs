@@ -4,8 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::import::Layout;
 use crate::parse::parse_timeout;
 use crate::plan::Schedule;
 
@@ -18,6 +20,7 @@ migraph runs the SQL migrations of a directory in parallel on PostgreSQL.
   migraph up --ephemeral     try it on a PostgreSQL that is thrown away
   migraph up                 apply what is pending
   migraph status             show what is applied
+  migraph import DIR         take over the migrations of another tool
 
 Each file says what it needs in its header: -- @dependencies: [0001_users]
 `migraph help` lists every verb and flag.
@@ -82,6 +85,8 @@ pub(super) enum Verb {
     Status(StatusArgs),
     /// Say what became of a migration that was left half done outside a transaction
     Repair(RepairArgs),
+    /// Make migration files of those of another tool
+    Import(ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -200,6 +205,43 @@ pub(super) struct RepairChoice {
     /// All of the migration is done
     #[arg(long)]
     pub(super) mark_applied: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// The other tool's directory
+    #[arg(value_name = "DIR")]
+    pub(super) source: PathBuf,
+    /// The layout of the directory; without it, it is guessed
+    #[arg(long, value_name = "LAYOUT", value_parser = layout())]
+    pub(super) from: Option<Layout>,
+    /// Where to write the files: a directory that is empty or is not there yet
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Let each migration depend on the one before it
+    #[arg(long)]
+    pub(super) chain: bool,
+    /// Put VALUE in for ${NAME}, {{ NAME }}, {{ .NAME }} and their like
+    #[arg(long, value_name = "NAME=VALUE", value_parser = define)]
+    pub(super) define: Vec<(String, String)>,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How to print the result
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// The names of the layouts are the library's.
+fn layout() -> impl clap::builder::TypedValueParser<Value = Layout> {
+    let names = PossibleValuesParser::new(Layout::ALL.map(Layout::as_str));
+    let of = |name: String| Layout::ALL.into_iter().find(|it| it.as_str() == name);
+    names.try_map(move |name| of(name).ok_or("no such layout"))
+}
+
+fn define(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected `NAME=VALUE`")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// More than PostgreSQL's usual 100 connections is a slip of the finger, but

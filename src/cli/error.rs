@@ -6,6 +6,7 @@ use super::problem::{Problematic, disagreements, interrupted, refused_setting};
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::graph::MigrationGraph;
+use crate::import::{ImportError, WriteError};
 use crate::model::{Diagnostic, Diagnostics};
 use crate::ops::{RepairError, ServerError, UnknownTargets, UpError};
 use crate::postgres::LockError;
@@ -46,6 +47,12 @@ pub(super) enum CliError {
     Repair(RepairError),
     /// No ephemeral server.
     Ephemeral(EphemeralError),
+    /// A directory that cannot be imported.
+    Import(ImportError),
+    /// No place for what is imported.
+    Write(WriteError),
+    /// `import` without `--out`.
+    NoTarget,
     /// The system refused something that every program needs.
     System(std::io::Error),
     /// A signal came before anything ran.
@@ -64,10 +71,15 @@ impl CliError {
             | Self::NoSuchFile(_)
             | Self::Timings { .. }
             | Self::Tuning(_)
+            | Self::Import(_)
+            | Self::Write(WriteError::NotEmpty(_) | WriteError::NotDirectory(_))
+            | Self::NoTarget
             | Self::Repair(RepairError::NoStep { .. }) => Exit::Usage,
-            Self::Files(_) | Self::Interrupted(_) | Self::Repair(_) | Self::System(_) => {
-                Exit::Failed
-            }
+            Self::Files(_)
+            | Self::Interrupted(_)
+            | Self::Repair(_)
+            | Self::System(_)
+            | Self::Write(_) => Exit::Failed,
             Self::Lock(LockError::TimedOut { .. }) => Exit::Locked,
             Self::Lock(LockError::Lost(_)) | Self::Server(_) | Self::Ephemeral(_) => Exit::Connect,
             Self::Disagree(_) => Exit::Disagree,
@@ -89,7 +101,9 @@ impl CliError {
     fn text(&self) -> String {
         match self {
             Self::Usage(error) => error.render().ansi().to_string(),
-            Self::ConfigFile(all) => diagnostics::render(all),
+            Self::ConfigFile(all) | Self::Import(ImportError::Unreadable(all)) => {
+                diagnostics::render(all)
+            }
             Self::Files(all) => {
                 format!(
                     "{}{} in the migrations; nothing was run",
@@ -106,7 +120,9 @@ impl CliError {
 
     fn problems(&self) -> Vec<Problem> {
         match self {
-            Self::Files(all) | Self::ConfigFile(all) => all.iter().map(Problem::of).collect(),
+            Self::Files(all)
+            | Self::ConfigFile(all)
+            | Self::Import(ImportError::Unreadable(all)) => all.iter().map(Problem::of).collect(),
             Self::Disagree(all) | Self::Interrupted(all) | Self::Tuning(all) => {
                 all.iter().map(Problematic::problem).collect()
             }
@@ -155,6 +171,13 @@ impl CliError {
                 one("connection-lost", error.to_string(), String::new())
             }
             Self::Repair(error) => one("repair", error.to_string(), repair_help(error)),
+            Self::Import(error) => one("import", error.to_string(), error.help()),
+            Self::Write(error) => one("import-target", error.to_string(), write_help(error)),
+            Self::NoTarget => one(
+                "no-target",
+                "`import` needs a directory to write to".to_owned(),
+                "name it with `--out DIR`, or look first with `--dry-run`".to_owned(),
+            ),
             Self::Ephemeral(error) => one("ephemeral", error.to_string(), String::new()),
             Self::System(error) => {
                 one("system", format!("the system refused: {error}"), String::new())
@@ -210,6 +233,16 @@ fn repair_help(error: &RepairError) -> String {
             "`migraph status` shows what is unfinished".to_owned()
         }
         _ => String::new(),
+    }
+}
+
+fn write_help(error: &WriteError) -> String {
+    match error {
+        WriteError::Refused { source, .. } => source.to_string(),
+        _ => {
+            "`--out` takes a directory that is empty or is not there yet: nothing is ever replaced"
+                .to_owned()
+        }
     }
 }
 

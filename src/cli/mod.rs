@@ -2,6 +2,7 @@
 
 mod args;
 mod error;
+mod import;
 mod plan;
 mod problem;
 mod repair;
@@ -119,6 +120,10 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
             let json = verb.format == args::Format::Json;
             repair::run(&args.global, &verb, environment)
                 .unwrap_or_else(|it| it.report("repair", json))
+        }
+        Verb::Import(verb) => {
+            let json = verb.format == args::Format::Json;
+            import::run(&args.global, &verb).unwrap_or_else(|it| it.report("import", json))
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod diagnostics;
 pub(crate) mod document;
 pub(crate) mod dot;
 pub(crate) mod failure;
+pub(crate) mod import;
 pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod progress;
