@@ -189,7 +189,7 @@ fn a_left_out_migration_is_passed_through() {
     let last = found.migrations.last().unwrap();
     assert_eq!((last.id.as_str(), last.dependencies[0].as_str()), ("3", "1"));
     let notes: Vec<_> = found.notes.iter().map(|it| it.message.as_str()).collect();
-    assert_eq!(notes, ["`3` needs `2/up.sql`, which is left out"]);
+    assert_eq!(notes, ["`3` needs `2/up.sql` (`2`), which is left out"]);
 }
 
 #[test]

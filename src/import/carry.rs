@@ -28,20 +28,25 @@ pub(super) struct Carried {
     pub(super) migration: Migration,
 }
 
+/// The id of each entry, also of those that are left out: their place stays free.
+pub(super) fn ids(entries: &[Entry]) -> Vec<MigrationId> {
+    let labels: Vec<Label> = entries.iter().map(|entry| entry.label.clone()).collect();
+    names::ids(&labels)
+}
+
 /// Each entry as a migration; `None` for what is left out, of which the problems say
 /// why.
 pub(super) fn all(
     entries: &[Entry],
+    ids: &[MigrationId],
     problems: &mut Diagnostics,
     notes: &mut Diagnostics,
 ) -> Vec<Option<Carried>> {
-    let labels: Vec<Label> = entries.iter().map(|entry| entry.label.clone()).collect();
-    let ids = names::ids(&labels);
     let one = |(entry, id): (&Entry, &MigrationId)| {
         let (mut problems, mut notes) = (Diagnostics::new(), Diagnostics::new());
         (carry(entry, id, &mut problems, &mut notes), problems, notes)
     };
-    let found: Vec<_> = on_large_stack(|| entries.par_iter().zip(&ids).map(one).collect());
+    let found: Vec<_> = on_large_stack(|| entries.par_iter().zip(ids).map(one).collect());
     found
         .into_iter()
         .map(|(carried, own_problems, own_notes)| {

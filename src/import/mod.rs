@@ -163,8 +163,10 @@ pub fn import(options: &ImportOptions) -> Result<Import, ImportError> {
     let mut reading = Reading::new(&tree, &options.defines);
     layouts::read(layout, &mut reading)?;
     let Reading { entries, mut problems, mut notes, mut unused, .. } = reading;
-    let carried = carry::all(&entries, &mut problems, &mut notes);
-    let migrations = linked(&entries, carried, (layout, options.linking), &mut notes);
+    let ids = carry::ids(&entries);
+    let carried = carry::all(&entries, &ids, &mut problems, &mut notes);
+    let history = History::of(&entries, &ids, &carried);
+    let migrations = linked(&history, carried, (layout, options.linking), &mut notes);
     unused.extend(left_over(&tree, &migrations, &problems, &unused));
     Diagnostic::sort(&mut problems);
     Diagnostic::sort(&mut notes);
@@ -197,12 +199,11 @@ fn left_over(
 
 /// The files, with their dependencies.
 fn linked(
-    entries: &[Entry],
+    history: &History<'_>,
     carried: Vec<Option<Carried>>,
     (layout, linking): (Layout, Linking),
     notes: &mut Diagnostics,
 ) -> Vec<Imported> {
-    let history = History::of(entries, &carried);
     let mut of_entry = Vec::new();
     let mut candidates = Vec::new();
     for (at, one) in carried.into_iter().enumerate() {
@@ -223,7 +224,7 @@ fn linked(
     finished
         .map(|((candidate, needs), entry)| {
             let dependencies: Vec<_> = needs.iter().copied().filter_map(id).collect();
-            carry::finished(&candidate.migration, &entries[*entry], dependencies)
+            carry::finished(&candidate.migration, &history.entries[*entry], dependencies)
         })
         .collect()
 }
@@ -231,15 +232,17 @@ fn linked(
 /// Which entries are carried over, and as which candidate.
 struct History<'a> {
     entries: &'a [Entry],
+    /// The ids of all of them.
+    ids: &'a [MigrationId],
     /// The index among the candidates; `None` for what is left out.
     candidate: Vec<Option<usize>>,
 }
 
 impl<'a> History<'a> {
-    fn of(entries: &'a [Entry], carried: &[Option<Carried>]) -> Self {
+    fn of(entries: &'a [Entry], ids: &'a [MigrationId], carried: &[Option<Carried>]) -> Self {
         let mut next = 0..;
         let number = |one: &Option<Carried>| one.as_ref().and_then(|_| next.next());
-        Self { entries, candidate: carried.iter().map(number).collect() }
+        Self { entries, ids, candidate: carried.iter().map(number).collect() }
     }
 
     /// The candidates that this entry is declared to need; through one that is left
@@ -270,16 +273,17 @@ impl<'a> History<'a> {
         let before = (!declared_only).then(|| at.checked_sub(1)).flatten();
         let needed: BTreeSet<_> = entry.declared.iter().copied().chain(before).collect();
         let missing = needed.into_iter().filter(|it| self.candidate.get(*it) == Some(&None));
-        let names: Vec<_> = missing
-            .filter_map(|it| self.entries[it].files.first())
-            .map(|it| format!("`{it}`"))
-            .collect();
+        let shown = |it: usize| {
+            let file = self.entries[it].files.first().map_or("", String::as_str);
+            format!("`{file}` (`{}`)", self.ids[it])
+        };
+        let names: Vec<_> = missing.map(shown).collect();
         let verb = if declared_only { "needs" } else { "comes behind" };
         let message =
             format!("`{}` {verb} {}, which is left out", one.migration.id, names.join(", "));
         let source: &Arc<Source> = &entry.up.as_ref()?.source;
         let note = Diagnostic::warning(Code::NeedsLeftOut, message).at(Place::file(source));
         (!names.is_empty())
-            .then(|| note.help("write what is left out by hand and let this depend on it"))
+            .then(|| note.help("write what is left out by hand, by the id in parentheses, and let this depend on it"))
     }
 }
