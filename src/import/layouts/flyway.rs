@@ -6,7 +6,9 @@
 //! (<https://documentation.red-gate.com/fd/migrations-184127470.html>). `${name}` is a
 //! placeholder. A file is run in a transaction, but for one whose statements cannot be,
 //! and one with `executeInTransaction=false` in `{file}.conf`
-//! (<https://documentation.red-gate.com/fd/script-configuration-184127472.html>).
+//! (<https://documentation.red-gate.com/fd/flyway-execute-in-transaction-setting-277578997.html>);
+//! `shouldExecute` there is a condition
+//! (<https://www.red-gate.com/blog/introducing-the-shouldexecute-script-configuration-option>).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -158,29 +160,36 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
 struct Settings {
     outside_transaction: bool,
     placeholders: bool,
+    conditional: bool,
 }
 
 fn settings(reading: &mut Reading<'_>, file: &File) -> Settings {
     let tree = reading.tree;
     let configuration = tree.get(&format!("{}.conf", file.name));
     let source = configuration.and_then(|file| reading.source(file));
-    let says = |key: &str| {
+    let is = |key: &str, wanted: &str| {
         let text = source.as_ref().map_or("", |source| source.text());
         let value = |line: &str| {
             let (name, value) = line.split_once('=')?;
-            (name.trim() == key).then(|| value.trim().eq_ignore_ascii_case("false"))
+            (name.trim() == key).then(|| value.trim().eq_ignore_ascii_case(wanted))
         };
-        text.lines().find_map(value) == Some(true)
+        text.lines().find_map(value)
     };
     Settings {
-        outside_transaction: says("executeInTransaction"),
-        placeholders: !says("placeholderReplacement"),
+        outside_transaction: is("executeInTransaction", "false") == Some(true),
+        placeholders: is("placeholderReplacement", "false") != Some(true),
+        conditional: is("shouldExecute", "true") == Some(false),
     }
 }
 
 fn script(reading: &mut Reading<'_>, file: &File, settings: &Settings) -> Option<Piece> {
     if is_code(file) {
         reading.leave_out_code(file);
+        return None;
+    }
+    if settings.conditional {
+        let why = "its configuration says when Flyway runs it (`shouldExecute`)";
+        reading.leave_out(file, Code::Template, why);
         return None;
     }
     let source: Arc<Source> = reading.source(file)?;

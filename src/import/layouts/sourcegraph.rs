@@ -3,7 +3,7 @@
 //!
 //! A directory is `{number}` or `{number}_{name}`. `parents` are numbers, a list or one;
 //! the migrator runs any order that they permit
-//! (<https://docs-legacy.sourcegraph.com/dev/background-information/sql/migrations>). Each
+//! (`doc/dev/background-information/sql/migrations.md` of its public snapshot). Each
 //! is run in a transaction, but for `createIndexConcurrently: true`.
 
 use std::collections::{BTreeMap, BTreeSet};
