@@ -1,10 +1,10 @@
 //! Migrations of other tools, as migraph files.
 //!
-//! A directory ([`tree`]) is read by the reader of its layout ([`layouts`]; guessed
-//! by [`guess`] when it is not given), which gives the history in the order in which
-//! the tool runs it. Each entry gets an id ([`names`]) and is put together as the
-//! text of a migration file, which is parsed as any other ([`carry`]): so only what
-//! `validate` accepts is carried over. [`link`] says what depends on what, and
+//! A directory (`tree`) is read by the reader of its layout (`layouts`; guessed
+//! by `guess` when it is not given), which gives the history in the order in which
+//! the tool runs it. Each entry gets an id (`names`) and is put together as the
+//! text of a migration file, which is parsed as any other (`carry`): so only what
+//! `validate` accepts is carried over. `link` says what depends on what, and
 //! [`write()`] makes the files.
 //!
 //! Nothing is dropped in silence: each file of the directory is a part of a
