@@ -22,6 +22,7 @@ pub mod parse;
 pub mod plan;
 pub mod postgres;
 mod report;
+pub mod sql;
 mod suggest;
 pub mod syntax;
 

@@ -12,7 +12,7 @@ mod nesting;
 mod statements;
 mod token;
 
-pub use check::{SyntaxError, check, on_large_stack};
+pub use check::{SyntaxError, Tree, check, on_large_stack, parse};
 pub use classify::{Control, IndexName, Meaning, index_if_not_exists};
 pub use copy::{CopyIn, copied_table};
 pub use statements::{StatementTokens, statements};
