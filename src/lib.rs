@@ -9,6 +9,7 @@
 //! The modules are layered: each uses only those above it in `docs/design/`'s
 //! list, and everything down to [`engine`] is pure (`tests/layering.rs`).
 
+pub mod analyse;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -140,6 +140,8 @@ pub struct ColumnUse {
     pub table: Option<Ident>,
     /// Its name.
     pub name: Ident,
+    /// True when the table before it can be no subquery's alias.
+    pub sure: bool,
     /// Where.
     pub span: Span,
 }

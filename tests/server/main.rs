@@ -18,6 +18,7 @@ mod fast;
 mod fingerprint;
 mod guard;
 mod harness;
+mod locks;
 mod lost;
 mod poolers;
 mod refusals;

@@ -165,9 +165,9 @@ impl Catalogue {
             _ => None,
         };
         if let Some(parent) = foreign {
-            let theirs =
-                if mode == ShareUpdateExclusive { LockMode::RowShare } else { AccessExclusive };
-            self.lock(parent, theirs, span);
+            if mode == ShareUpdateExclusive {
+                self.lock(parent, LockMode::RowShare, span);
+            }
             self.touch(parent, Aspect::Rows, Op::Read, span);
         }
     }

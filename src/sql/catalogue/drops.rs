@@ -152,6 +152,14 @@ impl Catalogue {
                 }
             }
         }
+        if kind == Kind::Statistics {
+            parent.into_iter().for_each(|it| self.lock(it, LockMode::ShareUpdateExclusive, span));
+        }
+        let partition = self.relation(id).filter(|it| it.partition);
+        for whole in partition.map(|it| it.parents.clone()).unwrap_or_default() {
+            self.lock(whole, LockMode::AccessExclusive, span);
+            self.touch(whole, Aspect::Members, Op::Write, span);
+        }
         if let Detail::Constraint(it) = &self.object(id).detail {
             if let Some(table) = it.foreign {
                 self.lock(table, LockMode::AccessExclusive, span);

@@ -103,7 +103,7 @@ impl Catalogue {
         };
         let is_relation = self.relation(holder).is_some() && self.object(holder).kind.is_relation();
         if is_relation || self.object(holder).kind == Kind::Index {
-            self.lock(holder, change.lock, span);
+            self.lock(holder, comment_lock(change), span);
         }
         let (aspect, op) = match change.aspect {
             AlteredAspect::Definition => (Aspect::Definition, Op::Write),
@@ -233,5 +233,17 @@ impl Catalogue {
 
     pub(super) fn key_is(&self, key: &NameKey, kind: Kind) -> bool {
         key.class == kind.class()
+    }
+}
+
+/// A comment on what belongs to a table opens the table for reading only; one on
+/// a column or the table itself keeps others from changing it
+/// (`get_object_address` in `src/backend/catalog/objectaddress.c`).
+fn comment_lock(change: &Alteration) -> LockMode {
+    let of_table = change.kind.scoping() == Scoping::Parent && change.kind != Kind::Column;
+    if change.aspect == AlteredAspect::Comment && of_table {
+        LockMode::AccessShare
+    } else {
+        change.lock
     }
 }

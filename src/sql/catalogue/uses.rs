@@ -157,12 +157,15 @@ impl Catalogue {
     /// A column that is in none of the tables: one that is said to be of a table,
     /// or can be of one only, may be added by a migration that comes later.
     fn missing_column(&mut self, used: &ColumnUse, found: &[Found]) {
+        if used.table.is_some() && !used.sure {
+            return;
+        }
         let fits = |one: &&Found| match &used.table {
             Some(table) => *table == one.alias,
             None => found.len() == 1 && used.name != one.alias,
         };
         let Some(table) = found.iter().find(fits).map(|one| one.id) else { return };
-        let absent = if used.table.is_some() { Absent::Missing } else { Absent::Fine };
+        let absent = if used.sure { Absent::Missing } else { Absent::Fine };
         self.find_part(table, Kind::Column, (&used.name, used.span), absent);
     }
 

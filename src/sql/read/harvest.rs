@@ -14,7 +14,9 @@ use crate::sql::name::{Ident, QName};
 
 /// What `node` refers to.
 pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
-    let mut walk = Walk { place, uses: Uses::default(), hidden: hidden_names(node) };
+    let hidden = hidden_names(node);
+    let derived = derived_names(node, &hidden);
+    let mut walk = Walk { place, uses: Uses::default(), hidden, derived };
     walk.visit(node);
     walk.uses
 }
@@ -41,7 +43,7 @@ fn hidden_names(node: &SyntaxNode) -> Vec<Hidden> {
     let clauses = node.descendants().filter(|inside| inside.kind() == S::WITH_CLAUSE);
     let names = |clause: SyntaxNode| {
         let recursive = has(&clause, S::RECURSIVE_KW);
-        let to = clause.parent().map_or(usize::MAX, |owner| offset(&owner).end);
+        let to = owner_of(&clause).map_or(usize::MAX, |owner| offset(&owner).end);
         let tables: Vec<_> = children(&clause, S::WITH_TABLE).collect();
         tables.into_iter().filter_map(move |table| {
             let name = child(&table, S::CTE_NAME).and_then(|name| ident(&name))?;
@@ -52,10 +54,36 @@ fn hidden_names(node: &SyntaxNode) -> Vec<Hidden> {
     clauses.flat_map(names).collect()
 }
 
+/// The query that a `WITH` is for: the parser puts it into the first operand of a
+/// `UNION`, but it is for all of them.
+fn owner_of(clause: &SyntaxNode) -> Option<SyntaxNode> {
+    let mut owner = clause.parent()?;
+    while let Some(above) = owner.parent().filter(|it| it.kind() == S::COMPOUND_SELECT) {
+        owner = above;
+    }
+    Some(owner)
+}
+
+/// Names that stand for subqueries and functions somewhere in the statement.
+fn derived_names(node: &SyntaxNode, hidden: &[Hidden]) -> Vec<Ident> {
+    let hides = |item: &SyntaxNode| {
+        let name = child(item, S::RELATION_NAME_REF).and_then(|it| idents(&it).pop());
+        name.is_some_and(|name| hidden.iter().any(|one| one.name == name))
+    };
+    let derived = node.descendants().filter(|it| match it.kind() {
+        S::PAREN_FROM_ITEM | S::FUNCTION_FROM_ITEM | S::EXPR_FROM_ITEM | S::ROWS_FROM_ITEM => true,
+        S::RELATION_FROM_ITEM => hides(it),
+        _ => false,
+    });
+    let aliases = derived.filter_map(|item| alias_of(&item));
+    aliases.chain(hidden.iter().map(|one| one.name.clone())).collect()
+}
+
 struct Walk<'a> {
     place: Place<'a>,
     uses: Uses,
     hidden: Vec<Hidden>,
+    derived: Vec<Ident>,
 }
 
 impl Walk<'_> {
@@ -185,19 +213,22 @@ impl Walk<'_> {
             self.uses.columns.extend(parts.pop().map(|name| ColumnUse {
                 table: None,
                 name,
+                sure: false,
                 span: self.place.of(node),
             }));
             return false;
         }
         let name = parts.pop();
         let span = self.place.of(node);
-        self.uses.columns.extend(name.map(|name| ColumnUse { table: parts.pop(), name, span }));
+        let table = parts.pop();
+        let sure = table.as_ref().is_some_and(|table| !self.derived.contains(table));
+        self.uses.columns.extend(name.map(|name| ColumnUse { table, name, sure, span }));
         false
     }
 
     fn column(&mut self, node: &SyntaxNode) {
         let span = self.place.of(node);
-        self.uses.columns.extend(ident(node).map(|name| ColumnUse { table: None, name, span }));
+        self.uses.columns.extend(ident(node).map(|name| ColumnUse { table: None, name, sure: false, span }));
     }
 
     fn ty(&mut self, node: &SyntaxNode) {
@@ -214,7 +245,7 @@ impl Walk<'_> {
         let Some(name) = parts.pop() else { return };
         let table = parts.last().cloned();
         if let Some(relation) = QName::from_parts(&parts, span) {
-            self.uses.columns.push(ColumnUse { table, name, span });
+            self.uses.columns.push(ColumnUse { table, name, sure: false, span });
             self.uses.objects.push((Kind::Table, relation));
         }
     }
