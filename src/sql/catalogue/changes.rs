@@ -183,6 +183,7 @@ impl Catalogue {
         self.lock(id, mode, span);
         let Some(column) = found else { return };
         self.touch(column, Aspect::Definition, Op::Read, span);
+        self.stand_on(column, span);
         match &change.what {
             ColumnAspect::Type(ty) => self.type_changed(id, column, ty.as_ref(), span),
             ColumnAspect::NotNull => {

@@ -53,15 +53,6 @@ impl Catalogue {
         &self.key_of(id).name
     }
 
-    /// The schema of an object that has one.
-    pub(super) fn schema_of(&self, id: ObjectId) -> Ident {
-        match &self.key_of(id).scope {
-            Scope::Schema(schema) => schema.clone(),
-            Scope::Of(parent) => self.schema_of(*parent),
-            Scope::Global => Ident::new("public"),
-        }
-    }
-
     pub(super) fn relation(&self, id: ObjectId) -> Option<&Relation> {
         match &self.object(id).detail {
             Detail::Relation(relation) => Some(relation),
@@ -196,6 +187,9 @@ impl Catalogue {
         }
         self.touch(id, Aspect::Definition, Op::Write, name.1);
         self.settle(id, name.1);
+        if !fresh {
+            self.stand_on(id, name.1);
+        }
         (id, fresh)
     }
 
@@ -214,6 +208,7 @@ impl Catalogue {
             temporary: false,
             parts: Vec::new(),
             dependents: Vec::new(),
+            foundations: Vec::new(),
             detail,
         });
         self.slots[slot.0 as usize].holder = Some(id);
@@ -253,6 +248,23 @@ impl Catalogue {
     pub(super) fn depend(&mut self, dependent: ObjectId, on: ObjectId) {
         if dependent != on && !self.object(on).dependents.contains(&dependent) {
             self.object_mut(on).dependents.push(dependent);
+            self.object_mut(dependent).foundations.push(on);
+        }
+    }
+
+    /// Whoever drops or changes an object does so while what it stands on is still
+    /// there: behind that, it would be gone, or have kept the other from going.
+    pub(super) fn stand_on(&mut self, id: ObjectId, span: Span) {
+        let foundations = self.object(id).foundations.clone();
+        let columns = match &self.object(id).detail {
+            Detail::Index(it) => it.columns.clone(),
+            Detail::Constraint(it) => it.columns.clone(),
+            _ => Vec::new(),
+        };
+        for one in foundations.into_iter().chain(columns) {
+            if !self.object(one).dropped {
+                self.touch(one, Aspect::Definition, Op::Read, span);
+            }
         }
     }
 
@@ -273,6 +285,7 @@ impl Catalogue {
 
     /// Takes an object's name away.
     pub(super) fn vacate(&mut self, id: ObjectId, span: Span) {
+        self.stand_on(id, span);
         let slot = self.object(id).slot;
         if self.holder(slot) == Some(id) {
             self.slots[slot.0 as usize].holder = None;

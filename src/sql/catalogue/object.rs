@@ -45,6 +45,8 @@ pub(super) struct Object {
     pub(super) parts: Vec<ObjectId>,
     /// What depends on it: goes with `CASCADE`, and forbids to drop it without.
     pub(super) dependents: Vec<ObjectId>,
+    /// What it depends on itself.
+    pub(super) foundations: Vec<ObjectId>,
     pub(super) detail: Detail,
 }
 

@@ -63,6 +63,10 @@ impl Catalogue {
             }
         }
         let mut objects: Vec<_> = found.iter().map(|one| one.id).collect();
+        for relation in uses.relations.iter().filter(|it| it.star) {
+            let id = self.peek(Kind::Table, &relation.name);
+            objects.extend(id.into_iter().flat_map(|id| self.columns_of(id)));
+        }
         for (kind, name) in uses.objects.iter().chain(&uses.named) {
             let Some(id) = self.find_use(*kind, name) else { continue };
             self.use_of(id, name.span);
@@ -116,10 +120,13 @@ impl Catalogue {
     /// `*`, or a row as a whole.
     pub(super) fn all_columns(&mut self, id: ObjectId, span: Span) {
         self.touch(id, Aspect::Columns, Op::Read, span);
-        let columns = self.relation(id).map(|it| it.columns.clone()).unwrap_or_default();
-        for column in columns {
+        for column in self.columns_of(id) {
             self.touch(column, Aspect::Definition, Op::Read, span);
         }
+    }
+
+    fn columns_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        self.relation(id).map(|it| it.columns.clone()).unwrap_or_default()
     }
 
     /// A column by name; a note is made when there is none.
@@ -144,6 +151,7 @@ impl Catalogue {
                 }
                 None if used.table.is_none() && used.name == one.alias => {
                     self.all_columns(one.id, one.span);
+                    columns.extend(self.columns_of(one.id));
                 }
                 None => {}
             }

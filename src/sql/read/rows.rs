@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 use super::Reader;
 use super::tree::{self, child, children, find, has, ident, string};
 use crate::sql::act::{
-    Act, Locking, Maintenance, NewTable, RelationUse, RowAccess, SearchPath, TableList, Uses,
+    Act, Locking, Maintenance, NewTable, SearchPath, TableList, Uses,
 };
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
@@ -169,11 +169,6 @@ impl Reader<'_> {
             ("set_config", [name, value, ..]) if name == "search_path" => Some(path_of(value)),
             _ => None,
         }
-    }
-
-    /// What `TRUNCATE`, `INSERT` … would do to `name`.
-    pub(super) fn relation_use(name: QName, access: RowAccess) -> RelationUse {
-        RelationUse { name, alias: None, access, star: false }
     }
 
     /// The statements of an SQL body, or of a rule.
