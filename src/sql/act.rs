@@ -349,6 +349,7 @@ pub enum ColumnAspect {
 
 /// `CREATE INDEX`.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of the statement")]
 pub struct NewIndex {
     /// Its name, if one is given.
     pub name: Option<Ident>,

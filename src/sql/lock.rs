@@ -56,7 +56,9 @@ impl LockMode {
             RowShare => from(Exclusive),
             RowExclusive => from(Share),
             ShareUpdateExclusive => from(ShareUpdateExclusive),
-            Share => Modes(from(ShareUpdateExclusive).0 & !(1 << Share as u8) | 1 << RowExclusive as u8),
+            Share => {
+                Modes(from(ShareUpdateExclusive).0 & !(1 << Share as u8) | 1 << RowExclusive as u8)
+            }
             ShareRowExclusive => from(RowExclusive),
             Exclusive => from(RowShare),
             AccessExclusive => from(AccessShare),

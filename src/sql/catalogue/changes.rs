@@ -66,7 +66,9 @@ impl Catalogue {
             Change::Column(change) => self.column_changed(id, change),
             Change::RenameTo(name) => self.renamed(id, name),
             Change::SetSchema(schema, span) => self.moved(id, schema, *span),
-            Change::Attach { other, inherit, default } => self.attached(id, other, *inherit, *default),
+            Change::Attach { other, inherit, default } => {
+                self.attached(id, other, *inherit, *default)
+            }
             Change::Detach { other, inherit, concurrently } => {
                 self.detached(id, other, *inherit, *concurrently);
             }
@@ -103,7 +105,8 @@ impl Catalogue {
             return;
         }
         // Rows that are there get a value of their own, or must have one.
-        let counts = column.sequence || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
+        let counts =
+            column.sequence || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
         if counts || column.not_null && !column.default {
             self.touch(id, Aspect::Rows, Op::Read, span);
         }
@@ -244,10 +247,10 @@ impl Catalogue {
     fn keys_over(&self, id: ObjectId, column: ObjectId) -> Vec<(ObjectId, ObjectId)> {
         let mut found = Vec::new();
         for part in &self.object(id).parts {
-            if let Detail::Constraint(it) = &self.object(*part).detail {
-                if let Some(parent) = it.foreign.filter(|_| it.columns.contains(&column)) {
-                    found.push((parent, *part));
-                }
+            if let Detail::Constraint(it) = &self.object(*part).detail
+                && let Some(parent) = it.foreign.filter(|_| it.columns.contains(&column))
+            {
+                found.push((parent, *part));
             }
         }
         let keys = self.relation(id).map(|it| it.referenced_by.clone()).unwrap_or_default();

@@ -99,7 +99,8 @@ impl Catalogue {
     /// Of a dropped type or function, a column's default goes but not the column.
     fn goes_by_cascade(&self, dropped: ObjectId, dependent: ObjectId) -> bool {
         let is_column = self.object(dependent).kind == Kind::Column;
-        let is_type = matches!(self.object(dropped).kind, Kind::Type | Kind::Table | Kind::Extension);
+        let is_type =
+            matches!(self.object(dropped).kind, Kind::Type | Kind::Table | Kind::Extension);
         !is_column || is_type
     }
 
@@ -118,7 +119,9 @@ impl Catalogue {
             (Detail::Constraint(it), _) => it.index.into_iter().collect(),
             (Detail::Relation(it), _) => {
                 let partitions = it.children.iter().copied();
-                partitions.filter(|child| self.relation(*child).is_some_and(|it| it.partition)).collect()
+                partitions
+                    .filter(|child| self.relation(*child).is_some_and(|it| it.partition))
+                    .collect()
             }
             _ if self.object(id).kind == Kind::Schema => self.contents(id),
             _ => Vec::new(),
@@ -127,9 +130,7 @@ impl Catalogue {
 
     fn contents(&self, schema: ObjectId) -> Vec<ObjectId> {
         let name = self.name_of(schema).clone();
-        let inside = |slot: &super::object::Slot| {
-            matches!(&slot.key.scope, super::object::Scope::Schema(it) if *it == name)
-        };
+        let inside = |slot: &super::object::Slot| matches!(&slot.key.scope, super::object::Scope::Schema(it) if *it == name);
         self.slots.iter().filter(|it| inside(it)).filter_map(|it| it.holder).collect()
     }
 
@@ -141,15 +142,20 @@ impl Catalogue {
         let parent = self.object(id).parent;
         let of_table = matches!(
             kind,
-            Kind::Index | Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule | Kind::Column
+            Kind::Index
+                | Kind::Constraint
+                | Kind::Trigger
+                | Kind::Policy
+                | Kind::Rule
+                | Kind::Column
         );
-        if let Some(table) = parent.filter(|_| of_table) {
-            if self.relation(table).is_some() {
-                self.lock(table, LockMode::AccessExclusive, span);
-                let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
-                if !unique && kind != Kind::Column {
-                    self.touch(table, Aspect::Behaviour, Op::Add, span);
-                }
+        if let Some(table) = parent.filter(|_| of_table)
+            && self.relation(table).is_some()
+        {
+            self.lock(table, LockMode::AccessExclusive, span);
+            let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
+            if !unique && kind != Kind::Column {
+                self.touch(table, Aspect::Behaviour, Op::Add, span);
             }
         }
         if kind == Kind::Statistics {
@@ -160,11 +166,11 @@ impl Catalogue {
             self.lock(whole, LockMode::AccessExclusive, span);
             self.touch(whole, Aspect::Members, Op::Write, span);
         }
-        if let Detail::Constraint(it) = &self.object(id).detail {
-            if let Some(table) = it.foreign {
-                self.lock(table, LockMode::AccessExclusive, span);
-                self.touch(table, Aspect::Behaviour, Op::Add, span);
-            }
+        if let Detail::Constraint(it) = &self.object(id).detail
+            && let Some(table) = it.foreign
+        {
+            self.lock(table, LockMode::AccessExclusive, span);
+            self.touch(table, Aspect::Behaviour, Op::Add, span);
         }
     }
 
@@ -182,12 +188,11 @@ impl Catalogue {
                 relation.children.retain(|it| *it != id);
             }
         }
-        if let Detail::Constraint(it) = &self.object(id).detail {
-            if let Some(table) = it.foreign {
-                if let Some(relation) = self.relation_mut(table) {
-                    relation.referenced_by.retain(|it| *it != id);
-                }
-            }
+        if let Detail::Constraint(it) = &self.object(id).detail
+            && let Some(table) = it.foreign
+            && let Some(relation) = self.relation_mut(table)
+        {
+            relation.referenced_by.retain(|it| *it != id);
         }
     }
 }

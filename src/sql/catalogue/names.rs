@@ -170,7 +170,12 @@ impl Catalogue {
 
     /// Makes an object. What has its name already is taken for it: the script
     /// says `IF NOT EXISTS` in some way, or fails.
-    pub(super) fn make(&mut self, kind: Kind, scope: Scope, name: (&Ident, Span)) -> (ObjectId, bool) {
+    pub(super) fn make(
+        &mut self,
+        kind: Kind,
+        scope: Scope,
+        name: (&Ident, Span),
+    ) -> (ObjectId, bool) {
         let slot = self.slot(Self::key(kind, scope, name.0));
         let (id, fresh) = match self.holder(slot) {
             Some(id) => (id, false),

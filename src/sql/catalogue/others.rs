@@ -2,9 +2,9 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::{Detail, NameKey, Scope};
+use super::object::{Detail, Scope};
 use crate::sql::act::{
-    AlteredAspect, Alteration, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
+    Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
     TableList,
 };
 use crate::sql::extension;
@@ -201,7 +201,9 @@ impl Catalogue {
             self.lock(id, locking.mode, name.span);
             match locking.what {
                 Maintenance::Lock | Maintenance::Keep => {}
-                Maintenance::Reindex(concurrently) => self.reindex(id, locking.mode, concurrently, name),
+                Maintenance::Reindex(concurrently) => {
+                    self.reindex(id, locking.mode, concurrently, name)
+                }
                 Maintenance::Refresh => self.refresh(id, name),
             }
         }
@@ -229,10 +231,6 @@ impl Catalogue {
         for source in sources {
             self.access_rows(source, &RowAccess::Read, name.span);
         }
-    }
-
-    pub(super) fn key_is(&self, key: &NameKey, kind: Kind) -> bool {
-        key.class == kind.class()
     }
 }
 

@@ -36,7 +36,7 @@ impl Catalogue {
                 .slots
                 .iter()
                 .filter(|slot| slot.key.scope == scope)
-                .filter(|slot| self.key_is(&slot.key, Kind::Table) || self.key_is(&slot.key, Kind::Routine))
+                .filter(|slot| matches!(slot.key.class, Kind::Table | Kind::Routine))
                 .filter_map(|slot| slot.holder)
                 .collect();
             for member in members {

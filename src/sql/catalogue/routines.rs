@@ -80,7 +80,8 @@ impl Catalogue {
         match &change.renamed {
             None => self.add_label(ty, &change.label, change.span),
             Some(old) => {
-                let found = self.find_part(ty, Kind::EnumValue, (old, change.span), Absent::Missing);
+                let found =
+                    self.find_part(ty, Kind::EnumValue, (old, change.span), Absent::Missing);
                 if let Some(value) = found {
                     self.move_to(value, Scope::Of(ty), &change.label, change.span);
                     self.labels.entry(change.label.clone()).or_default().push(value);

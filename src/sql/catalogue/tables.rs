@@ -39,7 +39,7 @@ impl Catalogue {
         for constraint in &table.constraints {
             self.add_constraint(id, constraint, true);
         }
-        self.copy_indexes(id, &table.partition_of, span);
+        self.copy_indexes(id, table.partition_of.as_ref(), span);
     }
 
     fn copy_columns(&mut self, id: ObjectId, other: &QName) {
@@ -102,14 +102,20 @@ impl Catalogue {
     }
 
     /// A partition gets a copy of each index of its parent.
-    fn copy_indexes(&mut self, id: ObjectId, parent: &Option<QName>, span: Span) {
-        let Some(parent) = parent.as_ref().and_then(|it| self.peek(Kind::Table, it)) else { return };
+    fn copy_indexes(&mut self, id: ObjectId, parent: Option<&QName>, span: Span) {
+        let Some(parent) = parent.and_then(|it| self.peek(Kind::Table, it)) else { return };
         for part in self.object(parent).parts.clone() {
             if let Detail::Index(index) = &self.object(part).detail {
                 let (keys, unique) = (index.keys.clone(), index.unique);
                 let primary = self.is_primary(parent, part);
-                let label = if primary { "pkey" } else if unique { "key" } else { "idx" };
-                self.index_of(id, None, &keys, (unique, label), span);
+                let label = if primary {
+                    "pkey"
+                } else if unique {
+                    "key"
+                } else {
+                    "idx"
+                };
+                self.index_of(id, (None, span), &keys, (unique, label));
             }
         }
     }
@@ -121,7 +127,13 @@ impl Catalogue {
         })
     }
 
-    fn new_column(&mut self, table: ObjectId, name: &Ident, ty: Option<ObjectId>, span: Span) -> ObjectId {
+    fn new_column(
+        &mut self,
+        table: ObjectId,
+        name: &Ident,
+        ty: Option<ObjectId>,
+        span: Span,
+    ) -> ObjectId {
         let (id, fresh) = self.make(Kind::Column, Scope::Of(table), (name, span));
         if fresh {
             self.object_mut(id).detail = Detail::Column(Column { ty, counts: false });
@@ -138,9 +150,10 @@ impl Catalogue {
 
     /// A column without its constraints and sequence.
     pub(super) fn add_column(&mut self, table: ObjectId, column: &NewColumn) -> ObjectId {
-        let ty = column.ty.as_ref().and_then(|ty| {
-            self.peek(Kind::Type, ty).or_else(|| self.peek(Kind::Table, ty))
-        });
+        let ty = column
+            .ty
+            .as_ref()
+            .and_then(|ty| self.peek(Kind::Type, ty).or_else(|| self.peek(Kind::Table, ty)));
         self.new_column(table, &column.name, ty, column.span)
     }
 
@@ -153,8 +166,8 @@ impl Catalogue {
                 self.depend(id, object);
             }
         }
-        let counts = column.sequence
-            || column.uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
+        let counts =
+            column.sequence || column.uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
         if let Detail::Column(detail) = &mut self.object_mut(id).detail {
             detail.counts = counts;
         }
@@ -219,7 +232,8 @@ impl Catalogue {
         match &new.kind {
             ConstraintKind::Primary(index) | ConstraintKind::Unique(index) => {
                 detail.primary = matches!(new.kind, ConstraintKind::Primary(_));
-                detail.index = self.enforcing_index(table, (&name, span), index.as_ref(), &detail.columns);
+                detail.index =
+                    self.enforcing_index(table, (&name, span), index.as_ref(), &detail.columns);
             }
             ConstraintKind::Exclude => {
                 detail.index = self.enforcing_index(table, (&name, span), None, &detail.columns);
@@ -248,7 +262,11 @@ impl Catalogue {
     }
 
     /// Names in a check or in an index's expression are the table's own columns.
-    pub(super) fn refer_within(&mut self, table: ObjectId, uses: &crate::sql::act::Uses) -> Vec<ObjectId> {
+    pub(super) fn refer_within(
+        &mut self,
+        table: ObjectId,
+        uses: &crate::sql::act::Uses,
+    ) -> Vec<ObjectId> {
         let mut found = self.refer(uses);
         for column in &uses.columns {
             if let Some(id) = self.part(table, Kind::Column, &column.name) {
@@ -277,7 +295,9 @@ impl Catalogue {
         if let Some(name) = &new.name {
             return name.clone();
         }
-        if let ConstraintKind::Primary(Some(index)) | ConstraintKind::Unique(Some(index)) = &new.kind {
+        if let ConstraintKind::Primary(Some(index)) | ConstraintKind::Unique(Some(index)) =
+            &new.kind
+        {
             return index.clone();
         }
         let label = match new.kind {
@@ -300,7 +320,11 @@ impl Catalogue {
         let wanted = generated_name(table_name.as_str(), second, label);
         let in_schema = self.key_of(table).scope.clone();
         let free = self.free_name(Kind::Constraint, &Scope::Of(table), &wanted);
-        if matches!(label, "pkey" | "key" | "excl") { self.free_name(Kind::Index, &in_schema, &free) } else { free }
+        if matches!(label, "pkey" | "key" | "excl") {
+            self.free_name(Kind::Index, &in_schema, &free)
+        } else {
+            free
+        }
     }
 
     /// The index behind a key: a new one, or one that is there.
@@ -330,7 +354,13 @@ impl Catalogue {
     }
 
     /// A foreign key needs the table, its columns, and the key over them.
-    fn point_to(&mut self, id: ObjectId, parent: &QName, keys: &[Ident], span: Span) -> Option<ObjectId> {
+    fn point_to(
+        &mut self,
+        id: ObjectId,
+        parent: &QName,
+        keys: &[Ident],
+        span: Span,
+    ) -> Option<ObjectId> {
         let table = self.find(Kind::Table, parent, Absent::Missing)?;
         self.use_of(table, parent.span);
         self.lock(table, LockMode::ShareRowExclusive, parent.span);
@@ -365,8 +395,7 @@ impl Catalogue {
         let Some(table) = self.find(Kind::Table, &new.table, Absent::Missing) else { return };
         let span = new.span;
         self.use_of(table, new.table.span);
-        let mode =
-            if new.concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
+        let mode = if new.concurrently { LockMode::ShareUpdateExclusive } else { LockMode::Share };
         self.lock(table, mode, span);
         if new.concurrently {
             self.now.concurrent.push((table, span));
@@ -378,7 +407,7 @@ impl Catalogue {
             self.touch(table, Aspect::Rows, Op::Read, span);
         }
         let label = (new.unique, "idx");
-        let id = self.index_of(table, new.name.as_ref(), &new.keys, label, span);
+        let id = self.index_of(table, (new.name.as_ref(), span), &new.keys, label);
         let columns = self.columns_among(&used, table);
         if let Detail::Index(index) = &mut self.object_mut(id).detail {
             index.columns = columns;
@@ -393,7 +422,7 @@ impl Catalogue {
             let partition = self.relation(child).is_some_and(|it| it.partition);
             if partition && !self.object(child).dropped {
                 self.lock(child, mode, span);
-                self.index_of(child, None, &new.keys, label, span);
+                self.index_of(child, (None, span), &new.keys, label);
             }
         }
     }
@@ -402,10 +431,9 @@ impl Catalogue {
     fn index_of(
         &mut self,
         table: ObjectId,
-        name: Option<&Ident>,
+        (name, span): (Option<&Ident>, Span),
         keys: &[Ident],
         (unique, label): (bool, &str),
-        span: Span,
     ) -> ObjectId {
         let scope = self.key_of(table).scope.clone();
         let generated = || {

@@ -37,18 +37,18 @@ impl Catalogue {
             self.access_rows(id, &access, span);
         }
         for (kind, name) in &uses.objects {
-            if *kind == Kind::Routine {
-                if let Some(routine) = self.peek(Kind::Routine, name) {
-                    self.call(routine);
-                }
+            if *kind == Kind::Routine
+                && let Some(routine) = self.peek(Kind::Routine, name)
+            {
+                self.call(routine);
             }
         }
         for (kind, name) in &uses.named {
-            if *kind == Kind::Sequence {
-                if let Some(sequence) = self.peek(Kind::Sequence, name) {
-                    self.touch(sequence, Aspect::Rows, Op::Write, name.span);
-                    self.lock(sequence, LockMode::RowExclusive, name.span);
-                }
+            if *kind == Kind::Sequence
+                && let Some(sequence) = self.peek(Kind::Sequence, name)
+            {
+                self.touch(sequence, Aspect::Rows, Op::Write, name.span);
+                self.lock(sequence, LockMode::RowExclusive, name.span);
             }
         }
     }
@@ -192,9 +192,7 @@ impl Catalogue {
 
     /// True when an object is of this type, or a table with a column of it.
     fn has_type(&self, id: ObjectId, ty: ObjectId) -> bool {
-        let of = |column: &ObjectId| {
-            matches!(&self.object(*column).detail, Detail::Column(it) if it.ty == Some(ty))
-        };
+        let of = |column: &ObjectId| matches!(&self.object(*column).detail, Detail::Column(it) if it.ty == Some(ty));
         match &self.object(id).detail {
             Detail::Relation(relation) => relation.columns.iter().any(of),
             Detail::Column(_) => of(&id),

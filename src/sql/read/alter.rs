@@ -9,7 +9,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 use super::Reader;
 use super::tree::{child, find, has, ident, reference};
 use crate::sql::act::{
-    Act, AlterRelation, AlteredAspect, Alteration, Change, ColumnAspect, ColumnChange, EnumChange,
+    Act, AlterRelation, Alteration, AlteredAspect, Change, ColumnAspect, ColumnChange, EnumChange,
     Member, Moving, Renaming,
 };
 use crate::sql::kind::{Kind, Scoping};
@@ -21,15 +21,25 @@ use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 impl Reader<'_> {
     pub(super) fn alter(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
         match node.kind() {
-            S::ALTER_TABLE | S::ALTER_FOREIGN_TABLE | S::ALTER_VIEW | S::ALTER_MATERIALIZED_VIEW
-            | S::ALTER_INDEX | S::ALTER_SEQUENCE => match self.alter_relation(node) {
+            S::ALTER_TABLE
+            | S::ALTER_FOREIGN_TABLE
+            | S::ALTER_VIEW
+            | S::ALTER_MATERIALIZED_VIEW
+            | S::ALTER_INDEX
+            | S::ALTER_SEQUENCE => match self.alter_relation(node) {
                 Some(act) => acts.push(act),
-                None => acts.push(Act::Barrier("it changes every table of a tablespace", self.span(node))),
+                None => acts
+                    .push(Act::Barrier("it changes every table of a tablespace", self.span(node))),
             },
             S::ALTER_TYPE => self.alter_type(node, acts),
-            S::ALTER_SYSTEM => acts.push(Act::Barrier("it changes the server's settings", self.span(node))),
+            S::ALTER_SYSTEM => {
+                acts.push(Act::Barrier("it changes the server's settings", self.span(node)))
+            }
             S::ALTER_EVENT_TRIGGER => {
-                acts.push(Act::Barrier("an event trigger sees every other change", self.span(node)));
+                acts.push(Act::Barrier(
+                    "an event trigger sees every other change",
+                    self.span(node),
+                ));
             }
             S::ALTER_ROLE | S::ALTER_USER | S::ALTER_GROUP => self.alter_role(node, acts),
             _ => match self.alter_other(node) {
@@ -50,7 +60,8 @@ impl Reader<'_> {
         };
         let holder = child(node, S::TABLE_RELATION_NAME);
         let name = self.name_in(holder.as_ref().unwrap_or(node), name)?;
-        let targets = [S::TABLE_RELATION_NAME, S::VIEW_REF, S::INDEX_REF, S::SEQUENCE_REF, S::IF_EXISTS];
+        let targets =
+            [S::TABLE_RELATION_NAME, S::VIEW_REF, S::INDEX_REF, S::SEQUENCE_REF, S::IF_EXISTS];
         let actions = node.children().filter(|child| !targets.contains(&child.kind()));
         Some(Act::AlterRelation(Box::new(AlterRelation {
             kind,
@@ -76,7 +87,9 @@ impl Reader<'_> {
                 .children()
                 .find_map(|one| self.constraint(&one))
                 .map(|one| Change::AddConstraint(Box::new(one))),
-            S::DROP_CONSTRAINT => self.member(node, S::CONSTRAINT_NAME_REF).map(Change::DropConstraint),
+            S::DROP_CONSTRAINT => {
+                self.member(node, S::CONSTRAINT_NAME_REF).map(Change::DropConstraint)
+            }
             S::RENAME_CONSTRAINT => renamed(node, S::CONSTRAINT_NAME_REF, S::CONSTRAINT_NAME)
                 .map(|(from, to)| Change::RenameConstraint(from, to, span)),
             S::VALIDATE_CONSTRAINT => self.constraint_change(node, ShareUpdateExclusive),
@@ -94,10 +107,12 @@ impl Reader<'_> {
             S::OPTION_OWNED_BY => {
                 Some(Change::Sequence { owned_by: self.owner_column(node), span })
             }
-            _ => Some(behaviour(node.kind()).map_or_else(
-                || other(lock_of(kind, node)),
-                |lock| Change::Behaviour(lock, span),
-            )),
+            _ => {
+                Some(behaviour(node.kind()).map_or_else(
+                    || other(lock_of(kind, node)),
+                    |lock| Change::Behaviour(lock, span),
+                ))
+            }
         };
         found.unwrap_or_else(|| other(AccessExclusive))
     }
@@ -134,8 +149,9 @@ impl Reader<'_> {
             S::SET_DEFAULT | S::SET_EXPRESSION => ColumnAspect::Default(true),
             S::DROP_DEFAULT | S::DROP_EXPRESSION | S::DROP_IDENTITY => ColumnAspect::Default(false),
             S::ADD_GENERATED => ColumnAspect::Identity,
-            S::SET_STATISTICS => ColumnAspect::Other(ShareUpdateExclusive),
-            S::SET_OPTIONS | S::RESET_OPTIONS => ColumnAspect::Other(ShareUpdateExclusive),
+            S::SET_STATISTICS | S::SET_OPTIONS | S::RESET_OPTIONS => {
+                ColumnAspect::Other(ShareUpdateExclusive)
+            }
             _ => ColumnAspect::Other(AccessExclusive),
         };
         let uses = self.uses(&option);
@@ -143,9 +159,8 @@ impl Reader<'_> {
     }
 
     fn attach(self, node: &SyntaxNode) -> Option<Change> {
-        let other = self
-            .name_in(node, S::TABLE_NAME_REF)
-            .or_else(|| self.name_in(node, S::INDEX_REF))?;
+        let other =
+            self.name_in(node, S::TABLE_NAME_REF).or_else(|| self.name_in(node, S::INDEX_REF))?;
         let default = has(node, S::PARTITION_DEFAULT);
         Some(Change::Attach { other, inherit: node.kind() == S::INHERIT_TABLE, default })
     }
@@ -254,10 +269,18 @@ fn renamed(node: &SyntaxNode, from: S, to: S) -> Option<(Ident, Ident)> {
 /// Changes of what happens when rows are written, and their lock.
 fn behaviour(kind: S) -> Option<LockMode> {
     match kind {
-        S::ENABLE_TRIGGER | S::DISABLE_TRIGGER | S::ENABLE_ALWAYS_TRIGGER
+        S::ENABLE_TRIGGER
+        | S::DISABLE_TRIGGER
+        | S::ENABLE_ALWAYS_TRIGGER
         | S::ENABLE_REPLICA_TRIGGER => Some(ShareRowExclusive),
-        S::ENABLE_RULE | S::DISABLE_RULE | S::ENABLE_ALWAYS_RULE | S::ENABLE_REPLICA_RULE
-        | S::ENABLE_RLS | S::DISABLE_RLS | S::FORCE_RLS | S::NO_FORCE_RLS => Some(AccessExclusive),
+        S::ENABLE_RULE
+        | S::DISABLE_RULE
+        | S::ENABLE_ALWAYS_RULE
+        | S::ENABLE_REPLICA_RULE
+        | S::ENABLE_RLS
+        | S::DISABLE_RLS
+        | S::FORCE_RLS
+        | S::NO_FORCE_RLS => Some(AccessExclusive),
         _ => None,
     }
 }
@@ -278,8 +301,14 @@ fn lock_of(kind: Kind, node: &SyntaxNode) -> LockMode {
 /// Storage parameters that need more than `SHARE UPDATE EXCLUSIVE`
 /// (`src/backend/access/common/reloptions.c`, `AccessExclusiveLock`).
 fn storage_lock(node: &SyntaxNode) -> LockMode {
-    let strong = ["user_catalog_table", "buffering", "security_barrier", "security_invoker",
-        "check_option", "fastupdate_exclusive"];
+    let strong = [
+        "user_catalog_table",
+        "buffering",
+        "security_barrier",
+        "security_invoker",
+        "check_option",
+        "fastupdate_exclusive",
+    ];
     let text = node.to_string().to_ascii_lowercase();
     if strong.iter().any(|option| text.contains(option)) {
         AccessExclusive

@@ -49,7 +49,9 @@ impl Reader<'_> {
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
                 }
-                S::ERROR => acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node))),
+                S::ERROR => {
+                    acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node)))
+                }
                 _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
                 _ => {
                     let from = pending.len();
@@ -85,9 +87,9 @@ impl Reader<'_> {
 
     /// A called body refers to what it declares by type, too.
     pub(super) fn declared(self, root: &SyntaxNode) -> crate::sql::act::Uses {
-        let declarations = root.descendants().filter(|node| {
-            matches!(node.kind(), S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG)
-        });
+        let declarations = root
+            .descendants()
+            .filter(|node| matches!(node.kind(), S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG));
         let types = declarations.flat_map(|node| {
             let ty = |child: &SyntaxNode| {
                 matches!(
@@ -104,9 +106,7 @@ impl Reader<'_> {
             .filter(|node| matches!(node.kind(), S::PLPGSQL_VAR_NAME))
             .filter_map(|node| ident(&node))
             .collect();
-        uses.objects.retain(|(kind, name)| {
-            *kind != Kind::Table || !variables.contains(&name.name)
-        });
+        uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
     }
 }

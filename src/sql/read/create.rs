@@ -4,9 +4,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
 use super::tree::{child, children, find, has, ident, idents, reference, string};
-use crate::sql::act::{
-    Act, Creation, NewIndex, NewSequence, NewType, NewView, Uses,
-};
+use crate::sql::act::{Act, Creation, NewIndex, NewSequence, NewType, NewView, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
@@ -27,14 +25,19 @@ impl Reader<'_> {
             S::CREATE_TRIGGER => self.create_trigger(node),
             S::CREATE_RULE => return self.create_rule(node, acts),
             S::CREATE_EVENT_TRIGGER => {
-                acts.push(Act::Barrier("an event trigger sees every other change", self.span(node)));
+                acts.push(Act::Barrier(
+                    "an event trigger sees every other change",
+                    self.span(node),
+                ));
                 self.create_other(node)
             }
             S::CREATE_DATABASE | S::CREATE_TABLESPACE => {
                 acts.push(Act::Barrier("it concerns the whole server", self.span(node)));
                 self.create_other(node)
             }
-            S::CREATE_CAST | S::CREATE_TRANSFORM | S::CREATE_USER_MAPPING => self.create_nameless(node),
+            S::CREATE_CAST | S::CREATE_TRANSFORM | S::CREATE_USER_MAPPING => {
+                Some(self.create_nameless(node))
+            }
             _ => self.create_other(node),
         };
         acts.push(act.unwrap_or(Act::Opaque("a CREATE that is not known", self.span(node))));
@@ -43,10 +46,17 @@ impl Reader<'_> {
     fn create_index(self, node: &SyntaxNode) -> Option<Act> {
         let holder = child(node, S::TABLE_RELATION_NAME)?;
         let list = child(node, S::PARTITION_ITEM_LIST);
-        let items = list.iter().flat_map(|list| children(list, S::PARTITION_ITEM).collect::<Vec<_>>());
+        let items =
+            list.iter().flat_map(|list| children(list, S::PARTITION_ITEM).collect::<Vec<_>>());
         let mut uses = self.uses_without(
             node,
-            &[S::TABLE_RELATION_NAME, S::INDEX, S::TABLESPACE_CLAUSE, S::WITH_PARAMS, S::USING_METHOD],
+            &[
+                S::TABLE_RELATION_NAME,
+                S::INDEX,
+                S::TABLESPACE_CLAUSE,
+                S::WITH_PARAMS,
+                S::USING_METHOD,
+            ],
         );
         uses.literals.clear();
         Some(Act::CreateIndex(Box::new(NewIndex {
@@ -76,7 +86,10 @@ impl Reader<'_> {
             if_not_exists: has(node, S::IF_NOT_EXISTS),
             temporary: super::table::is_temporary(node),
             columns: given.or_else(|| output_columns(node)),
-            uses: self.uses_without(node, &[S::VIEW, S::COLUMN_LIST, S::WITH_PARAMS, S::TABLESPACE_CLAUSE]),
+            uses: self.uses_without(
+                node,
+                &[S::VIEW, S::COLUMN_LIST, S::WITH_PARAMS, S::TABLESPACE_CLAUSE],
+            ),
         })))
     }
 
@@ -88,7 +101,8 @@ impl Reader<'_> {
         let mut uses = self.uses_without(node, &[S::TYPE_NAME, S::DOMAIN]);
         uses.literals.clear();
         // A base type's functions and a range's subtype are parsed as types.
-        let options = all(S::ATTRIBUTE_VALUE).filter_map(|value| self.name_below(&value, S::PATH_REF));
+        let options =
+            all(S::ATTRIBUTE_VALUE).filter_map(|value| self.name_below(&value, S::PATH_REF));
         uses.objects.extend(options.map(|name| (Kind::Routine, name)));
         let constraint = |one: SyntaxNode| ident(&one);
         Some(Act::CreateType(Box::new(NewType {
@@ -133,7 +147,8 @@ impl Reader<'_> {
         uses.extend(child(node, S::WHEN_CONDITION).map(|it| self.uses(&it)).unwrap_or_default());
         uses.columns.iter_mut().for_each(|column| column.table = None);
         uses.literals.clear();
-        let other = child(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF));
+        let other =
+            child(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF));
         uses.objects.extend(other.map(|name| (Kind::Table, name)));
         let calls = function.into_iter().collect();
         Some(Act::Create(Box::new(Creation {
@@ -165,26 +180,34 @@ impl Reader<'_> {
 
     /// Casts, transforms and user mappings have no name: what they are about
     /// stands for one.
-    fn create_nameless(self, node: &SyntaxNode) -> Option<Act> {
+    fn create_nameless(self, node: &SyntaxNode) -> Act {
         let kind = match node.kind() {
             S::CREATE_CAST => Kind::Cast,
             S::CREATE_TRANSFORM => Kind::Transform,
             _ => Kind::UserMapping,
         };
         let name = self.signature_name(node);
-        Some(Act::Create(Box::new(Creation {
+        Act::Create(Box::new(Creation {
             replace: has(node, S::OR_REPLACE),
             if_not_exists: has(node, S::IF_NOT_EXISTS),
             uses: self.uses(node),
             ..creation(kind, name)
-        })))
+        }))
     }
 
     /// A name made of the types, languages, roles and servers that are named.
     pub(super) fn signature_name(self, node: &SyntaxNode) -> QName {
         let kinds = [
-            S::PATH_TYPE, S::LANGUAGE_REF, S::SERVER_REF, S::ROLE_REF, S::TIMESTAMP_TYPE,
-            S::TIME_TYPE, S::DOUBLE_TYPE, S::VARCHAR_TYPE, S::BIT_TYPE, S::INTERVAL_TYPE,
+            S::PATH_TYPE,
+            S::LANGUAGE_REF,
+            S::SERVER_REF,
+            S::ROLE_REF,
+            S::TIMESTAMP_TYPE,
+            S::TIME_TYPE,
+            S::DOUBLE_TYPE,
+            S::VARCHAR_TYPE,
+            S::BIT_TYPE,
+            S::INTERVAL_TYPE,
         ];
         let parts = node.descendants().filter(|inside| kinds.contains(&inside.kind()));
         let text: Vec<_> = parts
@@ -240,7 +263,12 @@ fn creation(kind: Kind, name: QName) -> Creation {
 fn is_part_of_name(kind: S) -> bool {
     matches!(
         kind,
-        S::NAMED_SCHEMA | S::AUTHORIZATION_SCHEMA | S::IF_NOT_EXISTS | S::SCHEMA | S::ROLE_REF | S::ROLE
+        S::NAMED_SCHEMA
+            | S::AUTHORIZATION_SCHEMA
+            | S::IF_NOT_EXISTS
+            | S::SCHEMA
+            | S::ROLE_REF
+            | S::ROLE
     )
 }
 
@@ -301,7 +329,9 @@ pub(super) fn output_columns(node: &SyntaxNode) -> Option<Vec<Ident>> {
         .and_then(|clause| child(&main_clause(node).unwrap_or(clause), S::TARGET_LIST))?;
     children(&list, S::TARGET)
         .map(|target| {
-            if has(&target, S::STAR) || find(&target, S::FIELD_EXPR).is_some_and(|it| has(&it, S::STAR)) {
+            if has(&target, S::STAR)
+                || find(&target, S::FIELD_EXPR).is_some_and(|it| has(&it, S::STAR))
+            {
                 return None;
             }
             let alias = child(&target, S::AS_NAME).and_then(|it| child(&it, S::COLUMN_NAME));

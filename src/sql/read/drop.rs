@@ -59,7 +59,10 @@ impl Reader<'_> {
         // the types of their arguments.
         let skipped = |it: &SyntaxNode| {
             it.ancestors().any(|above| {
-                matches!(above.kind(), S::ON_TABLE | S::ON_RELATION | S::PARAM_LIST | S::USING_METHOD)
+                matches!(
+                    above.kind(),
+                    S::ON_TABLE | S::ON_RELATION | S::PARAM_LIST | S::USING_METHOD
+                )
             })
         };
         let found: Vec<_> = node

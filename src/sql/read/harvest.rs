@@ -150,8 +150,7 @@ impl Walk<'_> {
     /// The function's name; its arguments are read as any expression.
     fn call(&mut self, node: &SyntaxNode, pending: &mut Vec<SyntaxNode>) -> bool {
         let first = node.children().next();
-        let callee =
-            first.filter(|first| matches!(first.kind(), S::NAME_REF | S::FIELD_EXPR));
+        let callee = first.filter(|first| matches!(first.kind(), S::NAME_REF | S::FIELD_EXPR));
         let Some(callee) = callee else { return true };
         if let Some(name) = self.name(&callee) {
             self.named_argument(&name, node);
@@ -228,7 +227,12 @@ impl Walk<'_> {
 
     fn column(&mut self, node: &SyntaxNode) {
         let span = self.place.of(node);
-        self.uses.columns.extend(ident(node).map(|name| ColumnUse { table: None, name, sure: false, span }));
+        self.uses.columns.extend(ident(node).map(|name| ColumnUse {
+            table: None,
+            name,
+            sure: false,
+            span,
+        }));
     }
 
     fn ty(&mut self, node: &SyntaxNode) {
@@ -304,14 +308,12 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
         }
         S::COPY_TABLE => {
             let owner = above(&node);
-            let columns = child(&node, S::COLUMN_REF_LIST)
-                .map(|list| children(&list, S::COLUMN_NAME_REF).filter_map(|it| ident(&it)).collect());
+            let columns = child(&node, S::COLUMN_REF_LIST).map(|list| {
+                children(&list, S::COLUMN_NAME_REF).filter_map(|it| ident(&it)).collect()
+            });
             let into = tree::find(&owner, S::COPY_FROM).is_some();
-            let access = if into {
-                RowAccess::Insert { columns, upsert: false }
-            } else {
-                RowAccess::Read
-            };
+            let access =
+                if into { RowAccess::Insert { columns, upsert: false } } else { RowAccess::Read };
             (access, node)
         }
         _ => (RowAccess::Read, node),
@@ -329,8 +331,7 @@ fn is_starred(owner: &SyntaxNode, access: &RowAccess) -> bool {
         RowAccess::Insert { columns: None, .. } => true,
         RowAccess::Insert { .. } | RowAccess::Write => returning(),
         RowAccess::Read | RowAccess::Lock => {
-            matches!(owner.kind(), S::TABLE | S::COPY_TABLE)
-                && !has(owner, S::COLUMN_REF_LIST)
+            matches!(owner.kind(), S::TABLE | S::COPY_TABLE) && !has(owner, S::COLUMN_REF_LIST)
         }
     }
 }
@@ -345,7 +346,9 @@ fn reads_all(node: &SyntaxNode) -> bool {
     let clause = child(&select, S::SELECT_CLAUSE);
     let list = clause.and_then(|clause| child(&clause, S::TARGET_LIST));
     let starred = list.is_some_and(|list| children(&list, S::TARGET).any(|one| has(&one, S::STAR)));
-    let natural = || inside(node, S::JOIN_EXPR) && select.to_string().to_ascii_lowercase().contains("natural");
+    let natural = || {
+        inside(node, S::JOIN_EXPR) && select.to_string().to_ascii_lowercase().contains("natural")
+    };
     !exists && (starred || natural())
 }
 

@@ -88,10 +88,30 @@ impl Reader<'_> {
     /// What a statement says.
     fn statement(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
         match node.kind() {
-            S::SELECT | S::COMPOUND_SELECT | S::PAREN_SELECT | S::VALUES | S::TABLE
-            | S::INSERT | S::UPDATE | S::DELETE | S::MERGE | S::COPY | S::CALL | S::EXPLAIN
-            | S::DECLARE | S::PREPARE | S::SELECT_INTO | S::TRUNCATE | S::LOCK | S::VACUUM
-            | S::ANALYZE | S::CLUSTER | S::REINDEX | S::REFRESH | S::SET | S::RESET => {
+            S::SELECT
+            | S::COMPOUND_SELECT
+            | S::PAREN_SELECT
+            | S::VALUES
+            | S::TABLE
+            | S::INSERT
+            | S::UPDATE
+            | S::DELETE
+            | S::MERGE
+            | S::COPY
+            | S::CALL
+            | S::EXPLAIN
+            | S::DECLARE
+            | S::PREPARE
+            | S::SELECT_INTO
+            | S::TRUNCATE
+            | S::LOCK
+            | S::VACUUM
+            | S::ANALYZE
+            | S::CLUSTER
+            | S::REINDEX
+            | S::REFRESH
+            | S::SET
+            | S::RESET => {
                 self.rows(node, acts);
             }
             S::DO => self.anonymous_block(node, acts),

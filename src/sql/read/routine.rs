@@ -143,14 +143,13 @@ fn language(node: &SyntaxNode) -> Option<String> {
 /// name differ.
 pub(super) fn signature(node: &SyntaxNode) -> String {
     let Some(list) = find(node, S::PARAM_LIST) else { return String::new() };
-    let given = children(&list, S::PARAM).filter(|param| {
-        find(param, S::PARAM_OUT).is_none()
-    });
+    let given = children(&list, S::PARAM).filter(|param| find(param, S::PARAM_OUT).is_none());
     given.map(|param| type_text(&param)).collect::<Vec<_>>().join(",")
 }
 
 fn type_text(param: &SyntaxNode) -> String {
-    let left_out = [S::PARAM_NAME, S::PARAM_DEFAULT, S::PARAM_IN, S::PARAM_VARIADIC, S::PARAM_IN_OUT];
+    let left_out =
+        [S::PARAM_NAME, S::PARAM_DEFAULT, S::PARAM_IN, S::PARAM_VARIADIC, S::PARAM_IN_OUT];
     let parts = param.children().filter(|part| !left_out.contains(&part.kind()));
     let words: Vec<_> = parts
         .flat_map(|part| tokens(&part).map(|it| it.text().to_lowercase()).collect::<Vec<_>>())

@@ -4,9 +4,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
 use super::tree::{self, child, children, find, has, ident, string};
-use crate::sql::act::{
-    Act, Locking, Maintenance, NewTable, SearchPath, TableList, Uses,
-};
+use crate::sql::act::{Act, Locking, Maintenance, NewTable, SearchPath, TableList, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
@@ -22,12 +20,12 @@ impl Reader<'_> {
             S::VACUUM | S::ANALYZE | S::CLUSTER => acts.push(self.measure(node)),
             S::REINDEX => self.reindex(node, acts),
             S::REFRESH => self.refresh(node, acts),
-            S::SET | S::RESET => acts.extend(self.setting(node)),
+            S::SET | S::RESET => acts.extend(Self::setting(node)),
             S::EXPLAIN => self.explained(node, acts),
             S::SELECT_INTO => self.select_into(node, acts),
             S::CALL => acts.push(self.call(node)),
             _ => {
-                acts.extend(self.set_config(node));
+                acts.extend(Self::set_config(node));
                 acts.push(Act::Use(self.uses(node)));
             }
         }
@@ -50,7 +48,8 @@ impl Reader<'_> {
     }
 
     fn select_into(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
-        let target = child(node, S::INTO_CLAUSE).and_then(|into| self.name_in(&into, S::TABLE_NAME));
+        let target =
+            child(node, S::INTO_CLAUSE).and_then(|into| self.name_in(&into, S::TABLE_NAME));
         // In PL/pgSQL, INTO names a variable, and the parser cannot know.
         let is_plpgsql = self.depth > 0;
         let query = self.uses_without(node, &[S::INTO_CLAUSE]);
@@ -125,7 +124,7 @@ impl Reader<'_> {
     }
 
     /// `SET search_path`; other settings change no name.
-    fn setting(self, node: &SyntaxNode) -> Option<Act> {
+    fn setting(node: &SyntaxNode) -> Option<Act> {
         if find(node, S::SET_SCHEMA_VALUE).is_some() {
             let literal = find(node, S::LITERAL)?;
             return Some(path_of(&string(&literal)?));
@@ -156,7 +155,7 @@ impl Reader<'_> {
     }
 
     /// `SELECT set_config('search_path', '…', false)`, as pg_dump writes it.
-    fn set_config(self, node: &SyntaxNode) -> Option<Act> {
+    fn set_config(node: &SyntaxNode) -> Option<Act> {
         let clause = child(node, S::SELECT_CLAUSE)?;
         let call = find(&clause, S::CALL_EXPR)?;
         let function = call.children().next().map(|callee| tree::idents(&callee))?;

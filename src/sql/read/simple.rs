@@ -14,10 +14,16 @@ impl Reader<'_> {
         let span = self.span(node);
         match node.kind() {
             S::COMMENT_ON | S::SECURITY_LABEL => {
-                acts.push(self.comment(node).unwrap_or(Act::Opaque("a comment on an unknown object", span)));
+                acts.push(
+                    self.comment(node)
+                        .unwrap_or(Act::Opaque("a comment on an unknown object", span)),
+                );
             }
             S::IMPORT_FOREIGN_SCHEMA => {
-                acts.push(Act::Opaque("IMPORT FOREIGN SCHEMA makes what only the other server knows", span));
+                acts.push(Act::Opaque(
+                    "IMPORT FOREIGN SCHEMA makes what only the other server knows",
+                    span,
+                ));
             }
             S::EXECUTE => acts.push(Act::Opaque("EXECUTE of a prepared statement", span)),
             _ => acts.push(Act::Opaque("a statement that is not known", span)),
@@ -46,7 +52,11 @@ impl Reader<'_> {
             .name_in(&object, S::TABLE_NAME_REF)
             .or_else(|| self.name_in(&object, S::RELATION_NAME_REF));
         if let Some(name) = self.name_in(&object, S::CONSTRAINT_NAME_REF) {
-            return Some(comment(Kind::Constraint, name, table.or_else(|| self.name_in(&object, S::DOMAIN_REF))));
+            return Some(comment(
+                Kind::Constraint,
+                name,
+                table.or_else(|| self.name_in(&object, S::DOMAIN_REF)),
+            ));
         }
         let kind = match object.kind() {
             S::OBJECT_CAST => Some(Kind::Cast),
@@ -58,7 +68,11 @@ impl Reader<'_> {
             return Some(comment(kind, self.signature_name(&object), None));
         }
         let (kind, name) = self.subject(&object)?;
-        let kind = if object.kind() == S::OBJECT_MATERIALIZED_VIEW { Kind::MaterializedView } else { kind };
+        let kind = if object.kind() == S::OBJECT_MATERIALIZED_VIEW {
+            Kind::MaterializedView
+        } else {
+            kind
+        };
         Some(comment(kind, name, table.filter(|_| !kind.is_relation())))
     }
 }

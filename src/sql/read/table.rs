@@ -42,7 +42,11 @@ impl Reader<'_> {
         let inherits = child(node, S::INHERITS);
         let names = |node: SyntaxNode| self.names_in(&node, S::TABLE_NAME_REF);
         let parts = [
-            S::TABLE_NAME, S::TABLE_ARG_LIST, S::INHERITS, S::PARTITION_OF, S::PARTITION_BY,
+            S::TABLE_NAME,
+            S::TABLE_ARG_LIST,
+            S::INHERITS,
+            S::PARTITION_OF,
+            S::PARTITION_BY,
             S::TABLESPACE_CLAUSE,
         ];
         let mut uses = self.uses_without(node, &parts);
@@ -69,11 +73,13 @@ impl Reader<'_> {
         let name = self.name_in(node, S::TABLE_NAME)?;
         let listed = child(node, S::TABLE_ARG_LIST);
         let given = listed.map(|list| {
-            let name = |column: SyntaxNode| child(&column, S::COLUMN_NAME).and_then(|it| ident(&it));
+            let name =
+                |column: SyntaxNode| child(&column, S::COLUMN_NAME).and_then(|it| ident(&it));
             children(&list, S::COLUMN).filter_map(name).collect::<Vec<_>>()
         });
         let columns = given.or_else(|| super::create::output_columns(node));
-        let query = self.uses_without(node, &[S::TABLE_NAME, S::TABLE_ARG_LIST, S::TABLESPACE_CLAUSE]);
+        let query =
+            self.uses_without(node, &[S::TABLE_NAME, S::TABLE_ARG_LIST, S::TABLESPACE_CLAUSE]);
         let mut table = NewTable::of_query(name, query, columns);
         table.if_not_exists = has(node, S::IF_NOT_EXISTS);
         table.temporary = is_temporary(node);
@@ -94,9 +100,13 @@ impl Reader<'_> {
             }
             one
         };
-        let constraints = node.children().filter_map(|one| self.constraint(&one)).map(of_column).collect();
+        let constraints =
+            node.children().filter_map(|one| self.constraint(&one)).map(of_column).collect();
         let left_out = [
-            S::COLUMN_NAME, S::REFERENCES_CONSTRAINT, S::CHECK_CONSTRAINT, S::UNIQUE_CONSTRAINT,
+            S::COLUMN_NAME,
+            S::REFERENCES_CONSTRAINT,
+            S::CHECK_CONSTRAINT,
+            S::UNIQUE_CONSTRAINT,
             S::PRIMARY_KEY_CONSTRAINT,
         ];
         let mut uses = self.uses_without(node, &left_out);
@@ -106,7 +116,9 @@ impl Reader<'_> {
             ty: ty.filter(|_| !serial),
             sequence: serial || identity,
             default: serial || has_kind(S::DEFAULT_CONSTRAINT) || has_kind(S::GENERATED_CONSTRAINT),
-            not_null: serial || has_kind(S::NOT_NULL_CONSTRAINT) || has_kind(S::PRIMARY_KEY_CONSTRAINT),
+            not_null: serial
+                || has_kind(S::NOT_NULL_CONSTRAINT)
+                || has_kind(S::PRIMARY_KEY_CONSTRAINT),
             constraints,
             uses,
             name,
@@ -116,9 +128,8 @@ impl Reader<'_> {
     /// The type's name, without an array's brackets; `None` for one that only
     /// the grammar knows, such as `timestamp with time zone`.
     pub(super) fn type_of(self, node: &SyntaxNode) -> Option<QName> {
-        let ty = node
-            .children()
-            .find(|child| matches!(child.kind(), S::PATH_TYPE | S::ARRAY_TYPE))?;
+        let ty =
+            node.children().find(|child| matches!(child.kind(), S::PATH_TYPE | S::ARRAY_TYPE))?;
         let path = find(&ty, S::PATH_REF)?;
         self.name(&path)
     }
@@ -127,7 +138,8 @@ impl Reader<'_> {
     /// the column itself (defaults, `NULL`; `NOT NULL` before version 18).
     pub(super) fn constraint(self, node: &SyntaxNode) -> Option<NewConstraint> {
         let listed = |kind: S| find(node, kind).map(|list| column_names(&list)).unwrap_or_default();
-        let using = || find(node, S::USING_INDEX_NAME).and_then(|it| self.name_below(&it, S::INDEX_REF));
+        let using =
+            || find(node, S::USING_INDEX_NAME).and_then(|it| self.name_below(&it, S::INDEX_REF));
         let using = || using().map(|name| name.name);
         let (kind, columns) = match node.kind() {
             S::PRIMARY_KEY_CONSTRAINT => {

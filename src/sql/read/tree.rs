@@ -109,13 +109,17 @@ pub(super) fn reference(kind: SyntaxKind) -> Option<Kind> {
         SyntaxKind::VIEW_REF | SyntaxKind::VIEW => Kind::View,
         SyntaxKind::INDEX_REF | SyntaxKind::INDEX => Kind::Index,
         SyntaxKind::SEQUENCE_REF | SyntaxKind::SEQUENCE => Kind::Sequence,
-        SyntaxKind::TYPE_NAME_REF | SyntaxKind::TYPE_NAME | SyntaxKind::DOMAIN_REF
+        SyntaxKind::TYPE_NAME_REF
+        | SyntaxKind::TYPE_NAME
+        | SyntaxKind::DOMAIN_REF
         | SyntaxKind::DOMAIN => Kind::Type,
-        SyntaxKind::FUNCTION_NAME_REF | SyntaxKind::FUNCTION_NAME
-        | SyntaxKind::PROCEDURE_NAME_REF | SyntaxKind::PROCEDURE_NAME
-        | SyntaxKind::ROUTINE_NAME_REF | SyntaxKind::ROUTINE_NAME | SyntaxKind::AGGREGATE_NAME => {
-            Kind::Routine
-        }
+        SyntaxKind::FUNCTION_NAME_REF
+        | SyntaxKind::FUNCTION_NAME
+        | SyntaxKind::PROCEDURE_NAME_REF
+        | SyntaxKind::PROCEDURE_NAME
+        | SyntaxKind::ROUTINE_NAME_REF
+        | SyntaxKind::ROUTINE_NAME
+        | SyntaxKind::AGGREGATE_NAME => Kind::Routine,
         SyntaxKind::SCHEMA_REF | SyntaxKind::SCHEMA => Kind::Schema,
         SyntaxKind::ROLE_NAME_REF | SyntaxKind::ROLE => Kind::Role,
         SyntaxKind::STATISTICS_REF | SyntaxKind::STATISTICS => Kind::Statistics,
