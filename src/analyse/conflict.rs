@@ -80,3 +80,60 @@ fn is_row(cell: Cell) -> bool {
         Cell::Object(_, aspect) => matches!(aspect, Aspect::Definition | Aspect::Privileges),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Catalogue, read};
+    use crate::syntax::parse;
+
+    const SETUP: &str = "create table t(x int); create table u(x int primary key);
+        create type e as enum ('a'); create function f() returns int language sql as 'select 1'";
+
+    /// What kind of conflict there is between two scripts, behind the set-up.
+    fn between(one: &str, other: &str) -> &'static str {
+        let mut catalogue = Catalogue::default();
+        let mut replay = |sql: &str| catalogue.replay(&read(&parse(sql).unwrap()));
+        replay(SETUP);
+        let (one, other) = (replay(one), replay(other));
+        match conflict(&one, &other) {
+            None => "none",
+            Some(Collision::Locks { .. }) => "locks",
+            Some(Collision::Row { .. }) => "row",
+            Some(Collision::Concurrently { .. }) => "concurrently",
+        }
+    }
+
+    /// PG-FACTS 1 and 2 have the experiment behind each.
+    #[test]
+    fn what_the_server_keeps_apart_is_a_conflict() {
+        let cases = [
+            ("create table a(x int references u)", "create table b(x int references u)", "locks"),
+            ("create table a(x int references u)", "select * from u", "none"),
+            ("alter table t add a int", "alter table t add b int", "locks"),
+            ("create index i on t(x)", "create index j on t(x)", "none"),
+            ("create index i on t(x)", "insert into t values (1)", "locks"),
+            ("create view v as select x from t", "create view w as select x from t", "none"),
+            ("create view v as select x from t", "alter table t add a int", "locks"),
+            ("comment on table t is 'a'", "comment on column t.x is 'b'", "locks"),
+            ("grant select on t to r", "grant insert on t to r", "row"),
+            (
+                "create or replace function f() returns int language sql as 'select 2'",
+                "create or replace function f() returns int language sql as 'select 3'",
+                "row",
+            ),
+            ("create schema if not exists s", "create schema if not exists s", "row"),
+            (
+                "create index concurrently i on t(x)",
+                "create index concurrently j on t(x)",
+                "concurrently",
+            ),
+            ("create index concurrently i on t(x)", "create index concurrently j on u(x)", "none"),
+            ("insert into t values (1)", "insert into t values (2)", "none"),
+            ("create table a(x int)", "create table b(x int)", "none"),
+        ];
+        for (one, other, expected) in cases {
+            assert_eq!(between(one, other), expected, "{one} / {other}");
+        }
+    }
+}

@@ -11,7 +11,9 @@ mod conflict;
 mod infer;
 mod needs;
 mod order;
+mod undeclared;
 
 pub use conflict::{Collision, conflict};
 pub use infer::{Inferred, infer};
 pub use needs::{Need, Strictness, Why, needs};
+pub use undeclared::{Undeclared, undeclared};

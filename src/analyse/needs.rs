@@ -19,6 +19,8 @@ pub enum Why {
     Uses,
     /// The later one changes or drops what the earlier one uses.
     ChangesUsed,
+    /// The later one makes what the earlier one looked for in vain.
+    MakesMissing,
     /// Both change it.
     BothChange,
     /// Both add a column to one table: only the order of the columns differs.
@@ -49,6 +51,7 @@ pub fn needs(earlier: &Footprint, later: &Footprint, strictness: Strictness) -> 
         for before in [Op::Read, Op::Add, Op::Write] {
             let Some(why) = reason(cell, before, op, strictness) else { continue };
             let Some(theirs) = earlier.touch(cell, before) else { continue };
+            let why = if theirs.missing { Why::MakesMissing } else { why };
             let soft = touch.soft || theirs.soft;
             found.push(Need { cell, why, earlier: theirs.span, later: touch.span, soft });
         }

@@ -4,19 +4,24 @@
 //! what it names. Scopes are not kept apart: a column is looked up in every table
 //! of the statement, so that a name in two tables counts for both.
 
+use std::collections::HashSet;
+
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
-use super::tree::{self, Place, child, children, has, ident, idents, inside, string};
-use crate::model::Span;
+use super::tree::{self, Place, child, children, has, ident, idents, string};
 use crate::sql::act::{ColumnUse, RelationUse, RowAccess, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::{Ident, QName};
+
+/// As many different names and strings of one statement are kept.
+const MAX_SEEN: usize = 20_000;
 
 /// What `node` refers to.
 pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
     let hidden = hidden_names(node);
     let derived = derived_names(node, &hidden);
-    let mut walk = Walk { place, uses: Uses::default(), hidden, derived };
+    let seen = HashSet::new();
+    let mut walk = Walk { place, uses: Uses::default(), hidden, derived, seen };
     walk.visit(node);
     walk.uses
 }
@@ -84,6 +89,8 @@ struct Walk<'a> {
     uses: Uses,
     hidden: Vec<Hidden>,
     derived: Vec<Ident>,
+    /// What is recorded already: a long list of rows says the same over and over.
+    seen: HashSet<(Option<Kind>, Option<Ident>, Ident)>,
 }
 
 impl Walk<'_> {
@@ -129,6 +136,12 @@ impl Walk<'_> {
 
     fn object(&mut self, kind: Kind, node: &SyntaxNode) {
         if let Some(name) = self.name(node) {
+            self.record(kind, name);
+        }
+    }
+
+    fn record(&mut self, kind: Kind, name: QName) {
+        if self.seen.insert((Some(kind), name.schema.clone(), name.name.clone())) {
             self.uses.objects.push((kind, name));
         }
     }
@@ -154,7 +167,7 @@ impl Walk<'_> {
         let Some(callee) = callee else { return true };
         if let Some(name) = self.name(&callee) {
             self.named_argument(&name, node);
-            self.uses.objects.push((Kind::Routine, name));
+            self.record(Kind::Routine, name);
         }
         let from = pending.len();
         pending.extend(node.children().skip(1));
@@ -263,8 +276,10 @@ impl Walk<'_> {
     fn literal(&mut self, node: &SyntaxNode) {
         // An enum's value is short; a long text is none.
         let Some(text) = string(node).filter(|text| text.len() < 64) else { return };
-        let span: Span = self.place.of(node);
-        self.uses.literals.push((Ident::new(&text), span));
+        let text = Ident::new(&text);
+        if self.seen.len() < MAX_SEEN && self.seen.insert((None, None, text.clone())) {
+            self.uses.literals.push((text, self.place.of(node)));
+        }
     }
 }
 
@@ -346,9 +361,9 @@ fn reads_all(node: &SyntaxNode) -> bool {
     let clause = child(&select, S::SELECT_CLAUSE);
     let list = clause.and_then(|clause| child(&clause, S::TARGET_LIST));
     let starred = list.is_some_and(|list| children(&list, S::TARGET).any(|one| has(&one, S::STAR)));
-    let natural = || {
-        inside(node, S::JOIN_EXPR) && select.to_string().to_ascii_lowercase().contains("natural")
-    };
+    let joins = node.ancestors().filter(|above| above.kind() == S::JOIN_EXPR);
+    let natural =
+        || joins.into_iter().any(|join| children(&join, S::JOIN).any(|it| has(&it, S::NATURAL_KW)));
     !exists && (starred || natural())
 }
 

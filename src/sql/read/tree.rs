@@ -72,11 +72,6 @@ pub(super) fn has(node: &SyntaxNode, kind: SyntaxKind) -> bool {
     node.children_with_tokens().any(|child| child.kind() == kind)
 }
 
-/// True when an ancestor is of this kind.
-pub(super) fn inside(node: &SyntaxNode, kind: SyntaxKind) -> bool {
-    node.ancestors().any(|above| above.kind() == kind)
-}
-
 /// The tokens that PostgreSQL's grammar sees.
 pub(super) fn tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
     node.descendants_with_tokens()
