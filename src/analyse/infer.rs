@@ -334,8 +334,18 @@ mod tests {
             "1<0 2<1",
         ),
         (
+            "a statement put together",
+            "create table a(x int) | do $$ declare t text; begin foreach t in array array['a'] loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+            "1<0",
+        ),
+        (
             "a dynamic statement",
-            "create table a(x int) | do $$ begin execute format('drop table %I', 'a'); end $$ | create table b(x int)",
+            "create table a(x text) | do $$ declare t text; begin for t in select x from a loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+            "1<0 2<1",
+        ),
+        (
+            "a partition's constraints",
+            "create table a(x int, constraint c check (x > 0)) partition by range (x) | create table b partition of a default | alter table b drop constraint c",
             "1<0 2<1",
         ),
         (

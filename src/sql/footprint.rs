@@ -26,8 +26,14 @@ pub enum Aspect {
     Columns,
     /// A relation's rows; a sequence's counter.
     Rows,
-    /// What happens when rows are written: defaults, constraints, triggers, rules.
+    /// What happens when rows are written: defaults, triggers, rules, the end of a
+    /// constraint.
     Behaviour,
+    /// Which constraints a relation has.
+    Constraints,
+    /// That the rows that are there satisfy what is demanded of them. Rows that are
+    /// only added do not change this: they are checked in any order.
+    Checked,
     /// Owner and privileges.
     Privileges,
     /// Which objects are in a schema, which partitions a table has.

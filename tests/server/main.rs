@@ -22,6 +22,7 @@ mod locks;
 mod lost;
 mod poolers;
 mod refusals;
+mod replay;
 mod retries;
 mod room;
 mod sample;

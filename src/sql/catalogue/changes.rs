@@ -4,7 +4,9 @@ use super::Catalogue;
 use super::names::Absent;
 use super::object::{Detail, Scope};
 use crate::model::Span;
-use crate::sql::act::{AlterRelation, Change, ColumnAspect, ColumnChange, Member};
+use crate::sql::act::{
+    AlterRelation, Change, ColumnAspect, ColumnChange, ConstraintKind, Member, NewConstraint,
+};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
@@ -44,7 +46,7 @@ impl Catalogue {
                         | Change::DropConstraint(_)
                 );
                 if goes_down {
-                    self.change(child, change);
+                    self.change(child, &nameless(change));
                 }
             }
         }
@@ -118,7 +120,6 @@ impl Catalogue {
         let absent = if member.if_exists { Absent::Fine } else { Absent::Missing };
         let name = (&member.name, member.span);
         let Some(column) = self.find_part(id, Kind::Column, name, absent) else { return };
-        self.touch(id, Aspect::Columns, Op::Add, member.span);
         self.drop_object(column, member.cascade, member.span);
     }
 
@@ -126,7 +127,6 @@ impl Catalogue {
         self.lock(id, AccessExclusive, span);
         let found = self.find_part(id, Kind::Column, (from, span), Absent::Missing);
         let Some(column) = found else { return };
-        self.touch(id, Aspect::Columns, Op::Add, span);
         self.move_to(column, Scope::Of(id), to, span);
     }
 
@@ -159,7 +159,7 @@ impl Catalogue {
 
     fn constraint_changed(&mut self, id: ObjectId, name: &Ident, mode: LockMode, span: Span) {
         self.lock(id, mode, span);
-        self.touch(id, Aspect::Rows, Op::Read, span);
+        self.touch(id, Aspect::Checked, Op::Read, span);
         let found = self.find_part(id, Kind::Constraint, (name, span), Absent::Missing);
         let Some(constraint) = found else { return };
         self.touch(constraint, Aspect::Definition, Op::Write, span);
@@ -191,8 +191,8 @@ impl Catalogue {
             ColumnAspect::Type(ty) => self.type_changed(id, column, ty.as_ref(), span),
             ColumnAspect::NotNull => {
                 self.touch(column, Aspect::Behaviour, Op::Write, span);
-                self.touch(id, Aspect::Behaviour, Op::Add, span);
-                self.touch(id, Aspect::Rows, Op::Read, span);
+                self.touch(id, Aspect::Constraints, Op::Add, span);
+                self.touch(id, Aspect::Checked, Op::Read, span);
             }
             ColumnAspect::Nullable => {
                 self.touch(column, Aspect::Behaviour, Op::Write, span);
@@ -379,5 +379,17 @@ impl Catalogue {
             relation.partition = false;
         }
         self.object_mut(parent).dependents.retain(|it| *it != child);
+    }
+}
+
+/// A partition's key has a name of its own.
+fn nameless(change: &Change) -> Change {
+    match change {
+        Change::AddConstraint(new)
+            if matches!(new.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_)) =>
+        {
+            Change::AddConstraint(Box::new(NewConstraint { name: None, ..(**new).clone() }))
+        }
+        _ => change.clone(),
     }
 }

@@ -156,6 +156,7 @@ impl Catalogue {
             let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
             if !unique && kind != Kind::Column {
                 self.touch(table, Aspect::Behaviour, Op::Add, span);
+                self.touch(table, Aspect::Constraints, Op::Add, span);
             }
         }
         if kind == Kind::Statistics {

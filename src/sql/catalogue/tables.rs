@@ -39,7 +39,6 @@ impl Catalogue {
         for constraint in &table.constraints {
             self.add_constraint(id, constraint, true);
         }
-        self.copy_indexes(id, table.partition_of.as_ref(), span);
     }
 
     fn copy_columns(&mut self, id: ObjectId, other: &QName) {
@@ -91,6 +90,7 @@ impl Catalogue {
         self.touch(source, Aspect::Behaviour, Op::Read, parent.span);
         self.touch(source, Aspect::Members, Op::Add, parent.span);
         self.copy_from(id, source, parent.span);
+        self.copy_constraints(id, source, partition, parent.span);
         self.depend(id, source);
         if let Some(relation) = self.relation_mut(source) {
             relation.children.push(id);
@@ -101,30 +101,67 @@ impl Catalogue {
         }
     }
 
-    /// A partition gets a copy of each index of its parent.
-    fn copy_indexes(&mut self, id: ObjectId, parent: Option<&QName>, span: Span) {
-        let Some(parent) = parent.and_then(|it| self.peek(Kind::Table, it)) else { return };
+    /// A child has its parent's checks, and a partition its keys, foreign keys and
+    /// indexes too
+    /// (<https://www.postgresql.org/docs/current/ddl-partitioning.html>).
+    fn copy_constraints(&mut self, id: ObjectId, parent: ObjectId, partition: bool, span: Span) {
         for part in self.object(parent).parts.clone() {
-            if let Detail::Index(index) = &self.object(part).detail {
-                let (keys, unique) = (index.keys.clone(), index.unique);
-                let primary = self.is_primary(parent, part);
-                let label = if primary {
-                    "pkey"
-                } else if unique {
-                    "key"
-                } else {
-                    "idx"
-                };
-                self.index_of(id, (None, span), &keys, (unique, label));
+            match &self.object(part).detail {
+                Detail::Constraint(it) if it.index.is_none() => {
+                    let wanted = partition || it.foreign.is_none();
+                    let foreign = it.foreign;
+                    let name = self.name_of(part).clone();
+                    if wanted {
+                        self.copy_constraint(id, (&name, span), None, foreign);
+                    }
+                }
+                Detail::Index(index) if partition => {
+                    let (keys, unique) = (index.keys.clone(), index.unique);
+                    self.copy_index(id, parent, part, (&keys, unique), span);
+                }
+                _ => {}
             }
         }
     }
 
-    fn is_primary(&self, table: ObjectId, index: ObjectId) -> bool {
-        self.object(table).parts.iter().any(|part| match &self.object(*part).detail {
-            Detail::Constraint(it) => it.primary && it.index == Some(index),
-            _ => false,
-        })
+    fn copy_constraint(
+        &mut self,
+        table: ObjectId,
+        name: (&Ident, Span),
+        index: Option<ObjectId>,
+        foreign: Option<ObjectId>,
+    ) {
+        let (id, fresh) = self.make(Kind::Constraint, Scope::Of(table), name);
+        if fresh {
+            self.attach(table, id);
+            let detail = Constraint { columns: Vec::new(), index, foreign, primary: false };
+            self.object_mut(id).detail = Detail::Constraint(Box::new(detail));
+        }
+    }
+
+    fn copy_index(
+        &mut self,
+        id: ObjectId,
+        parent: ObjectId,
+        index: ObjectId,
+        (keys, unique): (&[Ident], bool),
+        span: Span,
+    ) {
+        let key =
+            self.object(parent).parts.iter().find_map(|part| match &self.object(*part).detail {
+                Detail::Constraint(it) if it.index == Some(index) => Some(it.primary),
+                _ => None,
+            });
+        let label = match key {
+            Some(true) => "pkey",
+            Some(false) => "key",
+            None => "idx",
+        };
+        let copy = self.index_of(id, (None, span), keys, (unique, label));
+        if key.is_some() {
+            let name = self.name_of(copy).clone();
+            self.copy_constraint(id, (&name, span), Some(copy), None);
+        }
     }
 
     fn new_column(
@@ -215,10 +252,10 @@ impl Catalogue {
             new.columns.iter().filter_map(|name| self.column(table, name, span)).collect();
         let columns = if columns.is_empty() { self.columns_among(&used, table) } else { columns };
         if !is_new {
-            self.touch(table, Aspect::Behaviour, Op::Add, span);
+            self.touch(table, Aspect::Constraints, Op::Add, span);
             self.touch(table, Aspect::Definition, Op::Read, span);
             if !new.not_valid {
-                self.touch(table, Aspect::Rows, Op::Read, span);
+                self.touch(table, Aspect::Checked, Op::Read, span);
             }
             let foreign = matches!(new.kind, ConstraintKind::Foreign(..));
             let mode =
@@ -241,6 +278,11 @@ impl Catalogue {
             }
             ConstraintKind::Foreign(parent, keys) => {
                 detail.foreign = self.point_to(id, parent, keys, span);
+                if let Some(parent) = detail.foreign.filter(|_| !is_new) {
+                    // Rows that are there may go with those they point to.
+                    self.touch(parent, Aspect::Behaviour, Op::Add, span);
+                    self.touch(parent, Aspect::Rows, Op::Read, span);
+                }
             }
             ConstraintKind::Check | ConstraintKind::NotNull => {}
         }
@@ -364,7 +406,6 @@ impl Catalogue {
         let table = self.find(Kind::Table, parent, Absent::Missing)?;
         self.use_of(table, parent.span);
         self.lock(table, LockMode::ShareRowExclusive, parent.span);
-        self.touch(table, Aspect::Behaviour, Op::Add, parent.span);
         let wanted: Vec<_> =
             keys.iter().filter_map(|key| self.column(table, key, parent.span)).collect();
         if let Some(key) = self.key_over(table, &wanted) {
@@ -403,8 +444,8 @@ impl Catalogue {
         let used = self.refer_within(table, &new.uses);
         ["gist", "gin"].iter().for_each(|method| self.operator_classes_of(method, span));
         if new.unique {
-            self.touch(table, Aspect::Behaviour, Op::Add, span);
-            self.touch(table, Aspect::Rows, Op::Read, span);
+            self.touch(table, Aspect::Constraints, Op::Add, span);
+            self.touch(table, Aspect::Checked, Op::Read, span);
         }
         let label = (new.unique, "idx");
         let id = self.index_of(table, (new.name.as_ref(), span), &new.keys, label);

@@ -228,7 +228,7 @@ impl Catalogue {
             self.touch(child, Aspect::Rows, if reads { Op::Read } else { op }, span);
         }
         if !reads {
-            self.fire(id, span);
+            self.fire(id, access, span);
         }
     }
 
@@ -244,8 +244,17 @@ impl Catalogue {
     }
 
     /// What a change of rows brings with it: constraints, foreign keys, triggers.
-    fn fire(&mut self, table: ObjectId, span: Span) {
+    fn fire(&mut self, table: ObjectId, access: &RowAccess, span: Span) {
         self.touch(table, Aspect::Behaviour, Op::Read, span);
+        match access {
+            RowAccess::Insert { upsert: false, .. } => {}
+            RowAccess::Insert { .. } => {
+                // The key that decides must be there.
+                self.touch(table, Aspect::Constraints, Op::Read, span);
+                self.touch(table, Aspect::Checked, Op::Write, span);
+            }
+            _ => self.touch(table, Aspect::Checked, Op::Write, span),
+        }
         let parts = self.object(table).parts.clone();
         for part in parts {
             match &self.object(part).detail {

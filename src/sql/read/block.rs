@@ -1,13 +1,14 @@
 //! DO blocks, and the bodies of functions in PL/pgSQL.
 //!
 //! A body is read as a bag of statements: each may happen, in the order in which
-//! it is written. `EXECUTE` of a constant string is read as the statement it is;
-//! of anything else only the server knows.
+//! it is written. `EXECUTE` of a text that is the same every time is read as the
+//! statements it is ([`constant`]); of anything else only the server knows.
 
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind as S, SyntaxNode};
 
-use super::tree::{Place, Text, child, ident, string};
+use super::constant::{self, Variables, sole_target};
+use super::tree::{Place, Text, child, ident};
 use super::{MAX_DEPTH, Reader};
 use crate::sql::act::Act;
 use crate::sql::kind::Kind;
@@ -36,14 +37,15 @@ impl Reader<'_> {
 
     /// The statements and expressions of a PL/pgSQL body.
     pub(super) fn body(self, root: &SyntaxNode, acts: &mut Vec<Act>) {
+        let known = constant::variables(root);
         let mut pending = vec![root.clone()];
         while let Some(node) = pending.pop() {
             match node.kind() {
                 S::PLPGSQL_DYN_EXECUTE_STMT
                 | S::PLPGSQL_RETURN_QUERY_EXECUTE_STMT
-                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, acts),
+                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, &known, acts),
                 S::PLPGSQL_FOR_DYN_STMT => {
-                    self.dynamic(&node, acts);
+                    self.dynamic(&node, &known, acts);
                     pending.extend(child(&node, S::PLPGSQL_BODY));
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
@@ -63,25 +65,21 @@ impl Reader<'_> {
     }
 
     /// `EXECUTE`: its text is the first expression.
-    fn dynamic(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+    fn dynamic(self, node: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
         let span = self.span(node);
         let Some(query) = child(node, S::PLPGSQL_EXPR) else { return };
-        acts.push(Act::Use(self.uses(&query)));
-        let target = child(&query, S::TARGET_LIST)
-            .and_then(|list| child(&list, S::TARGET))
-            .and_then(|target| target.children().next());
-        match target.and_then(|expression| constant(&expression)) {
-            Some(sql) if self.depth < MAX_DEPTH => {
-                let inner = Reader {
-                    place: Place { text: Text::Fixed(span), ..self.place },
-                    depth: self.depth + 1,
-                };
-                let parsed = SourceFile::parse(&sql);
-                for statement in parsed.syntax_node().children() {
-                    inner.statement(&statement, acts);
-                }
+        let texts = sole_target(&query).and_then(|expression| constant::texts(&expression, known));
+        let Some(texts) = texts.filter(|_| self.depth < MAX_DEPTH) else {
+            acts.push(Act::Use(self.uses(&query)));
+            acts.push(Act::Opaque(DYNAMIC, span));
+            return;
+        };
+        let place = Place { text: Text::Fixed(span), ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        for sql in texts {
+            for statement in SourceFile::parse(&sql).syntax_node().children() {
+                inner.statement(&statement, acts);
             }
-            _ => acts.push(Act::Opaque(DYNAMIC, span)),
         }
     }
 
@@ -108,29 +106,5 @@ impl Reader<'_> {
             .collect();
         uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
-    }
-}
-
-/// The text of an expression that is the same every time: a string, strings put
-/// together, or `format` of one without placeholders.
-fn constant(expression: &SyntaxNode) -> Option<String> {
-    match expression.kind() {
-        S::LITERAL => string(expression),
-        S::PAREN_EXPR => constant(&expression.children().next()?),
-        S::BIN_EXPR => {
-            let mut parts = expression.children().filter(|part| part.kind() != S::OP);
-            let (left, right) = (parts.next()?, parts.next()?);
-            let operator = expression.to_string().contains("||");
-            if operator { Some(constant(&left)? + &constant(&right)?) } else { None }
-        }
-        S::CALL_EXPR => {
-            let function = expression.children().next().and_then(|callee| ident(&callee))?;
-            let arguments = child(expression, S::ARG_LIST)?;
-            let mut arguments = arguments.children();
-            let text = constant(&arguments.next()?.children().next()?)?;
-            let plain = function.as_str() == "format" && arguments.next().is_none();
-            (plain && !text.contains('%')).then_some(text)
-        }
-        _ => None,
     }
 }

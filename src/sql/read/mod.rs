@@ -5,6 +5,7 @@
 
 mod alter;
 mod block;
+mod constant;
 mod create;
 mod drop;
 mod grant;
