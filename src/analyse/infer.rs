@@ -344,6 +344,31 @@ mod tests {
             "1<0 2<1",
         ),
         (
+            "a star without what is dropped",
+            "create table a(x int, y int) | alter table a drop y | create view v as select * from a",
+            "1<0 2<1",
+        ),
+        (
+            "a column that is dropped and one that is added",
+            "create table a(x int, y int) | alter table a drop y | alter table a add z int",
+            "1<0 2<0",
+        ),
+        (
+            "a key decides what is inserted",
+            "create table a(x int) | create unique index i on a(x) | insert into a(x) values (1) on conflict (x) do nothing",
+            "1<0 2<1",
+        ),
+        (
+            "a constraint and rows that fit",
+            "create table a(x int) | alter table a add check (x > 0) | insert into a(x) values (1)",
+            "1<0 2<0",
+        ),
+        (
+            "the end of a constraint",
+            "create table a(x int, constraint c check (x > 0)) | alter table a drop constraint c | insert into a(x) values (0)",
+            "1<0 2<1",
+        ),
+        (
             "a partition's constraints",
             "create table a(x int, constraint c check (x > 0)) partition by range (x) | create table b partition of a default | alter table b drop constraint c",
             "1<0 2<1",

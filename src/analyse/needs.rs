@@ -66,7 +66,7 @@ pub fn needs(earlier: &Footprint, later: &Footprint, strictness: Strictness) -> 
 /// (PG-FACTS 8, the first of the differences).
 pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) -> Option<Why> {
     if before == Op::Add && after == Op::Add {
-        let columns = matches!(cell, Cell::Object(_, Aspect::Columns));
+        let columns = matches!(cell, Cell::Object(_, Aspect::Sequence));
         return (columns && strictness == Strictness::Strict).then_some(Why::ColumnOrder);
     }
     match (before, after) {

@@ -22,8 +22,10 @@ pub struct SlotId(pub(super) u32);
 pub enum Aspect {
     /// That it is there, under its name, and what it is.
     Definition,
-    /// A relation's list of columns: what `*` means.
+    /// Which columns a relation has: what `*` means.
     Columns,
+    /// In which order a relation's columns, or an enum's values, stand.
+    Sequence,
     /// A relation's rows; a sequence's counter.
     Rows,
     /// What happens when rows are written: defaults, triggers, rules, the end of a

@@ -69,7 +69,7 @@ impl Catalogue {
             Change::RenameTo(name) => self.renamed(id, name),
             Change::SetSchema(schema, span) => self.moved(id, schema, *span),
             Change::Attach { other, inherit, default } => {
-                self.attached(id, other, *inherit, *default)
+                self.attached(id, other, *inherit, *default);
             }
             Change::Detach { other, inherit, concurrently } => {
                 self.detached(id, other, *inherit, *concurrently);
@@ -102,6 +102,7 @@ impl Catalogue {
         self.lock(id, AccessExclusive, span);
         let there = self.part(id, Kind::Column, &column.name);
         self.touch(id, Aspect::Columns, Op::Add, span);
+        self.touch(id, Aspect::Sequence, Op::Add, span);
         self.add_column(id, column);
         if there.is_some() && lenient {
             return;
@@ -112,7 +113,10 @@ impl Catalogue {
         if counts || column.not_null && !column.default {
             self.touch(id, Aspect::Rows, Op::Read, span);
         }
-        self.column_extras(id, column, false);
+        self.column_extras(id, column);
+        for constraint in &column.constraints {
+            self.add_constraint(id, constraint, false);
+        }
     }
 
     fn column_dropped(&mut self, id: ObjectId, member: &Member) {
@@ -120,6 +124,7 @@ impl Catalogue {
         let absent = if member.if_exists { Absent::Fine } else { Absent::Missing };
         let name = (&member.name, member.span);
         let Some(column) = self.find_part(id, Kind::Column, name, absent) else { return };
+        self.touch(id, Aspect::Columns, Op::Add, member.span);
         self.drop_object(column, member.cascade, member.span);
     }
 
@@ -127,6 +132,7 @@ impl Catalogue {
         self.lock(id, AccessExclusive, span);
         let found = self.find_part(id, Kind::Column, (from, span), Absent::Missing);
         let Some(column) = found else { return };
+        self.touch(id, Aspect::Columns, Op::Add, span);
         self.move_to(column, Scope::Of(id), to, span);
     }
 

@@ -202,7 +202,7 @@ impl Catalogue {
             match locking.what {
                 Maintenance::Lock | Maintenance::Keep => {}
                 Maintenance::Reindex(concurrently) => {
-                    self.reindex(id, locking.mode, concurrently, name)
+                    self.reindex(id, locking.mode, concurrently, name);
                 }
                 Maintenance::Refresh => self.refresh(id, name),
             }

@@ -76,7 +76,7 @@ impl Catalogue {
     pub(super) fn change_enum(&mut self, change: &EnumChange) {
         let Some(ty) = self.find(Kind::Type, &change.ty, Absent::Missing) else { return };
         self.use_of(ty, change.ty.span);
-        self.touch(ty, Aspect::Columns, Op::Write, change.span);
+        self.touch(ty, Aspect::Sequence, Op::Write, change.span);
         match &change.renamed {
             None => self.add_label(ty, &change.label, change.span),
             Some(old) => {

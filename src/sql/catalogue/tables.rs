@@ -34,9 +34,10 @@ impl Catalogue {
             self.add_column(id, column);
         }
         for column in &table.columns {
-            self.column_extras(id, column, true);
+            self.column_extras(id, column);
         }
-        for constraint in &table.constraints {
+        let of_columns = table.columns.iter().flat_map(|column| &column.constraints);
+        for constraint in without_repeated_keys(of_columns.chain(&table.constraints)) {
             self.add_constraint(id, constraint, true);
         }
     }
@@ -117,7 +118,7 @@ impl Catalogue {
                 }
                 Detail::Index(index) if partition => {
                     let (keys, unique) = (index.keys.clone(), index.unique);
-                    self.copy_index(id, parent, part, (&keys, unique), span);
+                    self.copy_index(id, (parent, part), (&keys, unique), span);
                 }
                 _ => {}
             }
@@ -142,8 +143,7 @@ impl Catalogue {
     fn copy_index(
         &mut self,
         id: ObjectId,
-        parent: ObjectId,
-        index: ObjectId,
+        (parent, index): (ObjectId, ObjectId),
         (keys, unique): (&[Ident], bool),
         span: Span,
     ) {
@@ -195,7 +195,7 @@ impl Catalogue {
     }
 
     /// What stands behind a column's name and type.
-    pub(super) fn column_extras(&mut self, table: ObjectId, column: &NewColumn, new: bool) {
+    pub(super) fn column_extras(&mut self, table: ObjectId, column: &NewColumn) {
         let used = self.refer(&column.uses);
         let Some(id) = self.part(table, Kind::Column, &column.name) else { return };
         for object in used {
@@ -210,9 +210,6 @@ impl Catalogue {
         }
         if column.sequence {
             self.owned_sequence(table, id, column.span);
-        }
-        for constraint in &column.constraints {
-            self.add_constraint(table, constraint, new);
         }
     }
 
@@ -499,4 +496,19 @@ fn same(columns: &[ObjectId], sorted: &[ObjectId]) -> bool {
     let mut own = columns.to_vec();
     own.sort_unstable();
     own == sorted
+}
+
+/// A unique key over the very columns of another key of the statement is the same
+/// key (`transformIndexConstraints` in `src/backend/parser/parse_utilcmd.c`).
+fn without_repeated_keys<'a>(
+    all: impl Iterator<Item = &'a NewConstraint>,
+) -> Vec<&'a NewConstraint> {
+    let all: Vec<_> = all.collect();
+    let is_primary = |one: &&NewConstraint| matches!(one.kind, ConstraintKind::Primary(None));
+    let primary: Vec<_> = all.iter().copied().filter(is_primary).collect();
+    let repeats = |one: &&NewConstraint| {
+        let unique = matches!(one.kind, ConstraintKind::Unique(None)) && one.name.is_none();
+        !(unique && primary.iter().any(|key| key.columns == one.columns))
+    };
+    all.into_iter().filter(repeats).collect()
 }

@@ -33,7 +33,7 @@ impl Reader<'_> {
             },
             S::ALTER_TYPE => self.alter_type(node, acts),
             S::ALTER_SYSTEM => {
-                acts.push(Act::Barrier("it changes the server's settings", self.span(node)))
+                acts.push(Act::Barrier("it changes the server's settings", self.span(node)));
             }
             S::ALTER_EVENT_TRIGGER => {
                 acts.push(Act::Barrier(

@@ -52,7 +52,7 @@ impl Reader<'_> {
                     acts.push(Act::Use(self.uses(&node)));
                 }
                 S::ERROR => {
-                    acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node)))
+                    acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node)));
                 }
                 _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
                 _ => {
