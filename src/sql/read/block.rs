@@ -37,16 +37,24 @@ impl Reader<'_> {
 
     /// The statements and expressions of a PL/pgSQL body.
     pub(super) fn body(self, root: &SyntaxNode, acts: &mut Vec<Act>) {
-        let known = constant::variables(root);
+        self.part_of_body(root, &constant::variables(root), acts);
+    }
+
+    fn part_of_body(self, root: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
         let mut pending = vec![root.clone()];
         while let Some(node) = pending.pop() {
             match node.kind() {
                 S::PLPGSQL_DYN_EXECUTE_STMT
                 | S::PLPGSQL_RETURN_QUERY_EXECUTE_STMT
-                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, &known, acts),
+                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, known, acts),
                 S::PLPGSQL_FOR_DYN_STMT => {
-                    self.dynamic(&node, &known, acts);
+                    self.dynamic(&node, known, acts);
                     pending.extend(child(&node, S::PLPGSQL_BODY));
+                }
+                S::PLPGSQL_IF_STMT | S::PLPGSQL_CASE_STMT => {
+                    let mut inside = Vec::new();
+                    node.children().for_each(|it| self.part_of_body(&it, known, &mut inside));
+                    acts.push(Act::Perhaps(inside));
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
