@@ -59,9 +59,7 @@ impl Reader<'_> {
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
                 }
-                S::ERROR => {
-                    acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node)));
-                }
+                S::ERROR => self.misread(&node, acts),
                 _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
                 _ => {
                     let from = pending.len();
@@ -69,6 +67,28 @@ impl Reader<'_> {
                     pending[from..].reverse();
                 }
             }
+        }
+    }
+
+    /// squawk's PL/pgSQL gives up on `INTO` in places where the server takes it: the
+    /// statement without it is plain SQL.
+    fn misread(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        let span = self.span(node);
+        let place = Place { text: Text::Fixed(span), ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        for sql in [node.to_string(), without_into(node)] {
+            let parsed = SourceFile::parse(&sql);
+            if parsed.errors().is_empty() && self.depth < MAX_DEPTH {
+                for statement in parsed.syntax_node().children() {
+                    inner.statement(&statement, acts);
+                }
+                return;
+            }
+        }
+        // The parser knows one DECLARE for a block; the server takes more.
+        let declares = ident(node).is_some_and(|word| word.as_str() == "declare");
+        if !declares {
+            acts.push(Act::Opaque("PL/pgSQL that is not understood", span));
         }
     }
 
@@ -115,4 +135,32 @@ impl Reader<'_> {
         uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
     }
+}
+
+/// The text of a statement without `INTO [STRICT] target, …`.
+fn without_into(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    let mut tokens = super::tree::tokens(node).peekable();
+    let mut before = S::SEMICOLON;
+    while let Some(token) = tokens.next() {
+        let kind = token.kind();
+        if kind == S::INTO_KW && !matches!(before, S::INSERT_KW | S::MERGE_KW) {
+            // Targets and what stands between them, up to a word behind a word.
+            let mut name = false;
+            while let Some(next) = tokens.peek() {
+                let joins = matches!(next.kind(), S::DOT | S::COMMA);
+                let strict = next.text().eq_ignore_ascii_case("strict");
+                if name && !joins || next.kind() == S::SEMICOLON {
+                    break;
+                }
+                name = !joins && !strict;
+                tokens.next();
+            }
+            continue;
+        }
+        text.push_str(token.text());
+        text.push(' ');
+        before = kind;
+    }
+    text
 }
