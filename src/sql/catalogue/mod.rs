@@ -6,6 +6,7 @@
 //! server itself provides.
 
 mod changes;
+mod constraints;
 mod describe;
 mod drops;
 mod names;
