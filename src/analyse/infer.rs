@@ -363,6 +363,11 @@ mod tests {
             "1<0 2<1",
         ),
         (
+            "INTO at the end",
+            "create table a(x int) | do $$ declare v int; begin select x from a where x > 0 into v; end $$",
+            "1<0",
+        ),
+        (
             "a partition's constraints",
             "create table a(x int, constraint c check (x > 0)) partition by range (x) | create table b partition of a default | alter table b drop constraint c",
             "1<0 2<1",

@@ -61,6 +61,8 @@ pub enum Act {
     SearchPath(SearchPath),
     /// A block that is executed now and decides itself what of it happens.
     Block(Vec<Act>),
+    /// What happens only under a condition.
+    Perhaps(Vec<Act>),
     /// It must run alone, and why.
     Barrier(&'static str, Span),
     /// What it does is not known, and why.

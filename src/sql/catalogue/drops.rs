@@ -91,6 +91,11 @@ impl Catalogue {
                 pending.extend(dependents.into_iter().filter(|it| self.goes_by_cascade(id, *it)));
             }
             self.lock_for_drop(id, span);
+            if self.perhaps {
+                self.stand_on(id, span);
+                self.touch(id, Aspect::Definition, Op::Write, span);
+                break;
+            }
             self.vacate(id, span);
             self.unlink(id);
         }

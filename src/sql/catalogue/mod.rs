@@ -6,6 +6,7 @@
 //! server itself provides.
 
 mod changes;
+mod constraints;
 mod describe;
 mod drops;
 mod names;
@@ -51,6 +52,9 @@ pub struct Catalogue {
     temporary: Vec<ObjectId>,
     /// The present statement.
     statement: Span,
+    /// True while it is not certain that what is read happens: what is dropped then
+    /// stays known, because what comes later may still mean it.
+    perhaps: bool,
 }
 
 impl Default for Catalogue {
@@ -68,6 +72,7 @@ impl Default for Catalogue {
             calls: Vec::new(),
             temporary: Vec::new(),
             statement: Span::default(),
+            perhaps: false,
         };
         let mut global = |kind, name| {
             catalogue.make(kind, Scope::Global, (&Ident::new(name), Span::default())).0
@@ -134,6 +139,11 @@ impl Catalogue {
             Act::Grant(grant) => self.grant(grant),
             Act::SearchPath(path) => self.set_path(path),
             Act::Block(acts) => self.apply_all(acts),
+            Act::Perhaps(acts) => {
+                let before = std::mem::replace(&mut self.perhaps, true);
+                self.apply_all(acts);
+                self.perhaps = before;
+            }
             Act::Barrier(why, span) => {
                 let remark = Remark { why, span: self.place(*span), soft: self.soft };
                 self.now.barriers.push(remark);

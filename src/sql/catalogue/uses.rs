@@ -295,7 +295,7 @@ impl Catalogue {
         for act in body {
             match act {
                 Act::Use(_) | Act::Opaque(..) => self.apply(act),
-                Act::Block(inner) => self.perform(inner),
+                Act::Block(inner) | Act::Perhaps(inner) => self.perform(inner),
                 // What a function makes, it makes under conditions that nobody
                 // knows here.
                 _ => {}
@@ -308,7 +308,7 @@ impl Catalogue {
         for act in body {
             match act {
                 Act::Use(uses) => drop(self.refer(uses)),
-                Act::Block(inner) => self.observe(inner),
+                Act::Block(inner) | Act::Perhaps(inner) => self.observe(inner),
                 Act::Opaque(..) => self.apply(act),
                 _ => {}
             }

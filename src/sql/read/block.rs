@@ -37,23 +37,29 @@ impl Reader<'_> {
 
     /// The statements and expressions of a PL/pgSQL body.
     pub(super) fn body(self, root: &SyntaxNode, acts: &mut Vec<Act>) {
-        let known = constant::variables(root);
+        self.part_of_body(root, &constant::variables(root), acts);
+    }
+
+    fn part_of_body(self, root: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
         let mut pending = vec![root.clone()];
         while let Some(node) = pending.pop() {
             match node.kind() {
                 S::PLPGSQL_DYN_EXECUTE_STMT
                 | S::PLPGSQL_RETURN_QUERY_EXECUTE_STMT
-                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, &known, acts),
+                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, known, acts),
                 S::PLPGSQL_FOR_DYN_STMT => {
-                    self.dynamic(&node, &known, acts);
+                    self.dynamic(&node, known, acts);
                     pending.extend(child(&node, S::PLPGSQL_BODY));
+                }
+                S::PLPGSQL_IF_STMT | S::PLPGSQL_CASE_STMT => {
+                    let mut inside = Vec::new();
+                    node.children().for_each(|it| self.part_of_body(&it, known, &mut inside));
+                    acts.push(Act::Perhaps(inside));
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
                 }
-                S::ERROR => {
-                    acts.push(Act::Opaque("PL/pgSQL that is not understood", self.span(&node)));
-                }
+                S::ERROR => self.misread(&node, acts),
                 _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
                 _ => {
                     let from = pending.len();
@@ -61,6 +67,28 @@ impl Reader<'_> {
                     pending[from..].reverse();
                 }
             }
+        }
+    }
+
+    /// squawk's PL/pgSQL gives up on `INTO` in places where the server takes it: the
+    /// statement without it is plain SQL.
+    fn misread(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        let span = self.span(node);
+        let place = Place { text: Text::Fixed(span), ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        for sql in [node.to_string(), without_into(node)] {
+            let parsed = SourceFile::parse(&sql);
+            if parsed.errors().is_empty() && self.depth < MAX_DEPTH {
+                for statement in parsed.syntax_node().children() {
+                    inner.statement(&statement, acts);
+                }
+                return;
+            }
+        }
+        // The parser knows one DECLARE for a block; the server takes more.
+        let declares = ident(node).is_some_and(|word| word.as_str() == "declare");
+        if !declares {
+            acts.push(Act::Opaque("PL/pgSQL that is not understood", span));
         }
     }
 
@@ -107,4 +135,32 @@ impl Reader<'_> {
         uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
     }
+}
+
+/// The text of a statement without `INTO [STRICT] target, …`.
+fn without_into(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    let mut tokens = super::tree::tokens(node).peekable();
+    let mut before = S::SEMICOLON;
+    while let Some(token) = tokens.next() {
+        let kind = token.kind();
+        if kind == S::INTO_KW && !matches!(before, S::INSERT_KW | S::MERGE_KW) {
+            // Targets and what stands between them, up to a word behind a word.
+            let mut name = false;
+            while let Some(next) = tokens.peek() {
+                let joins = matches!(next.kind(), S::DOT | S::COMMA);
+                let strict = next.text().eq_ignore_ascii_case("strict");
+                if name && !joins || next.kind() == S::SEMICOLON {
+                    break;
+                }
+                name = !joins && !strict;
+                tokens.next();
+            }
+            continue;
+        }
+        text.push_str(token.text());
+        text.push(' ');
+        before = kind;
+    }
+    text
 }
