@@ -26,8 +26,9 @@ test: setup-test
 	TMPDIR=$(SCRATCH) cargo test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# The long simulation of the run loop: a hundred thousand seeds.
-faults:
+# The long campaign against a real server, and the long simulation of the run loop.
+faults: setup-test
+	TMPDIR=$(SCRATCH) MIGRAPH_FAULTS=$(or $(MIGRAPH_FAULTS),600) cargo test --locked --release --test faults
 	MIGRAPH_SEEDS=100000 cargo test --locked --release --test simulation
 
 bench: setup

@@ -37,7 +37,8 @@ pub struct Progress {
 pub enum Note<'a> {
     /// The statement of this number, from 1, is sent on its own.
     Statement(usize),
-    /// What an earlier try left half done was put right: how.
+    /// What an earlier try left half done was put right, or what was done unseen was
+    /// found: how.
     Healed(&'a str),
     /// The server said something that is no answer.
     Notice(Notice),
@@ -112,6 +113,8 @@ pub struct Failure {
     pub span: Option<Span>,
     /// Whether trying again may help.
     pub retry: Retry,
+    /// Why the ledger may have no row of this try, when it ought to have one.
+    pub unrecorded: Option<String>,
     /// How far a script that runs step by step has come, for the next try; `None`
     /// for one that runs in one transaction, and for a try that did not get there.
     pub progress: Option<Progress>,
@@ -130,6 +133,7 @@ impl Failure {
             statement: None,
             span: None,
             retry: Retry::Never,
+            unrecorded: None,
             progress: None,
         }
     }

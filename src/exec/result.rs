@@ -40,6 +40,8 @@ pub struct RunResult {
     pub skipped: Vec<(Node, Skip)>,
     /// How often each migration was tried again.
     pub retried: BTreeMap<Node, usize>,
+    /// How many failed tries of each the ledger may have no row of, but ought to.
+    pub unrecorded: BTreeMap<Node, usize>,
     /// What the server said during the last try at each migration; those of which
     /// it said nothing are not in it.
     pub notices: BTreeMap<Node, Notices>,

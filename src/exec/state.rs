@@ -47,6 +47,9 @@ pub(super) struct State<'p, W> {
     seed: Option<u64>,
     delays: BTreeMap<Node, ExponentialBackoff>,
     retried: BTreeMap<Node, usize>,
+    /// The last failure of each that is to be tried again, until it is.
+    pending: BTreeMap<Node, Failure>,
+    unrecorded: BTreeMap<Node, usize>,
     progress: BTreeMap<Node, Progress>,
 }
 
@@ -64,6 +67,8 @@ impl<'p, W> State<'p, W> {
             seed: options.seed,
             delays: BTreeMap::new(),
             retried: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
             progress: options.progress.clone(),
         }
     }
@@ -92,6 +97,10 @@ impl<'p, W> State<'p, W> {
     pub(super) fn ended(&mut self, tried: Tried<W>, stop: Stop) -> Verdict {
         let Tried { node, worker, outcome, notices } = tried;
         self.idle.extend(worker);
+        let anew = notices.is_some();
+        if self.pending.remove(&node).is_some() && anew {
+            *self.retried.entry(node).or_default() += 1;
+        }
         if let Some(notices) = notices {
             self.keep(node, notices);
         }
@@ -99,6 +108,9 @@ impl<'p, W> State<'p, W> {
             |failure: &Failure| matches!(failure.retry, Retry::Connect | Retry::FewerSessions);
         if !outcome.as_ref().is_err_and(|failure| no_session(failure)) {
             self.circuit.succeeded();
+        }
+        if anew && outcome.as_ref().is_err_and(|failure| failure.unrecorded.is_some()) {
+            *self.unrecorded.entry(node).or_default() += 1;
         }
         match outcome {
             Ok(receipt) => {
@@ -147,18 +159,18 @@ impl<'p, W> State<'p, W> {
             // Most likely it waited for one of ours. That one ends by itself, so
             // this is no try that counts.
             Retry::Locked if self.queue.put_behind_others(node) => {
-                self.note_retry(node);
+                self.pending.insert(node, (*failure).clone());
                 Verdict::PutBack { failure, delay: None }
             }
             Retry::Again | Retry::Locked | Retry::Alone => match self.next_delay(node) {
                 None => self.give_up(node, *failure),
                 Some(_) if failure.retry == Retry::Alone => {
-                    self.note_retry(node);
+                    self.pending.insert(node, (*failure).clone());
                     self.queue.put_alone(node);
                     Verdict::PutBack { failure, delay: None }
                 }
                 Some(delay) => {
-                    self.note_retry(node);
+                    self.pending.insert(node, (*failure).clone());
                     Verdict::Later(Later { delay, failure })
                 }
             },
@@ -183,10 +195,6 @@ impl<'p, W> State<'p, W> {
         Verdict::Failed
     }
 
-    fn note_retry(&mut self, node: Node) {
-        *self.retried.entry(node).or_default() += 1;
-    }
-
     fn next_delay(&mut self, node: Node) -> Option<Duration> {
         let (retries, seed) = (self.retries, self.seed);
         let delays = self
@@ -196,15 +204,18 @@ impl<'p, W> State<'p, W> {
         delays.next()
     }
 
-    pub(super) fn into_result(self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
-        let not_started = self.queue.not_started();
+    pub(super) fn into_result(mut self, plan: &Plan, wall: Duration, stop: Stop) -> RunResult {
+        let mut not_started = self.queue.not_started();
+        // The run ended before these were tried again: they have failed.
+        not_started.retain(|node| !self.pending.contains_key(node));
+        self.failed.extend(std::mem::take(&mut self.pending));
         let ended = match () {
             () if self.failed.is_empty() && not_started.is_empty() => Ended::Complete,
             () if stop != Stop::No => Ended::Stopped,
             () => Ended::Failed,
         };
         let skipped = reasons(plan, &self.failed, not_started);
-        let Self { applied, failed, retried, notices, .. } = self;
+        let Self { applied, failed, retried, unrecorded, notices, .. } = self;
         RunResult {
             healed: BTreeMap::new(),
             ended,
@@ -212,6 +223,7 @@ impl<'p, W> State<'p, W> {
             failed,
             skipped,
             retried,
+            unrecorded,
             notices,
             wall,
         }

@@ -71,7 +71,8 @@ pub struct UpReport {
     /// True when the coordinator's session was lost, and with it the run lock;
     /// everything that ran then was cancelled.
     pub lock_lost: bool,
-    /// Why the commits of a fast run may not last, when they could not be flushed.
+    /// Why commits of a fast run, this or an earlier one, may not last, when they could
+    /// not be flushed.
     pub unflushed: Option<String>,
 }
 
@@ -140,11 +141,21 @@ pub async fn up(
         // Never ends: whatever it sees, the run ends by itself.
         () = watch(&lock, control, &stop, &mut lock_lost) => return Err(UpError::Stopped),
     };
-    let unflushed = match options.tuning.is_empty() || result.applied.is_empty() {
-        true => None,
-        false => flush(lock.client()).await.err().map(|error| error.to_string()),
+    let is_fast = !options.tuning.is_empty();
+    let unflushed = match relies_on_a_flush(&planned, &result, is_fast) {
+        true => flush(lock.client()).await.err().map(|error| error.to_string()),
+        false => None,
     };
     Ok(UpReport { batch, planned, result, lock_lost, unflushed })
+}
+
+/// True when what is said to be applied may not be on disk yet. Where there was
+/// nothing to do, a fast run that was killed may just have done it.
+fn relies_on_a_flush(planned: &Planned, result: &RunResult, is_fast: bool) -> bool {
+    match planned.plan.is_empty() {
+        true => !planned.comparison.applied.is_empty(),
+        false => is_fast && !result.applied.is_empty(),
+    }
 }
 
 /// The target for the workers of a run with `tuning`.

@@ -9,6 +9,7 @@ use super::error::reason;
 use super::failure;
 use super::heal::{Found, look};
 use super::message::AS_OURSELVES;
+use super::reach::first_row;
 use crate::engine::{Failure, FailureKind, Note, Progress, Retry};
 use crate::model::{Statement, StatementKind};
 use crate::parse::statement_checksum;
@@ -34,8 +35,14 @@ impl ScriptRun<'_, '_> {
         match self.next(number, sql, &recovery).await? {
             Next::Send(message) => {
                 self.tell_of(number);
+                let ends_itself = statement.kind == StatementKind::Undecided;
+                let before = if ends_itself { self.transaction().await } else { None };
                 if let Err(error) = self.heard(number, self.send(&message)).await {
-                    return Err(self.failed(number, &recovery, &error).await);
+                    let is_whole = !ends_itself || self.is_next(before).await;
+                    return Err(match is_whole || error.as_db_error().is_none() {
+                        true => self.failed(number, &recovery, &error).await,
+                        false => self.in_parts(number, &error),
+                    });
                 }
                 self.check(number, &recovery).await?;
                 self.finish(number, "pg_catalog.clock_timestamp()").await
@@ -155,6 +162,31 @@ impl ScriptRun<'_, '_> {
             hint: Some("run `migraph up` again".to_owned()),
             ..failure::server(FailureKind::Halted, &error)
         }))
+    }
+
+    /// The number of the session's transaction; each takes the next one. `None` when
+    /// the session is lost.
+    async fn transaction(&self) -> Option<i64> {
+        let sql = "SELECT pg_catalog.split_part(virtualtransaction, '/', 2)
+            FROM pg_catalog.pg_locks
+            WHERE locktype = 'virtualxid' AND pid = pg_catalog.pg_backend_pid()";
+        let row = first_row(self.session.client(), sql).await.ok()?;
+        row.into_iter().next()??.parse().ok()
+    }
+
+    /// True when there was one transaction, and no more, since the number was `before`.
+    async fn is_next(&self, before: Option<i64>) -> bool {
+        let after = self.transaction().await;
+        before.zip(after).is_some_and(|(before, after)| after == before + 2)
+    }
+
+    /// A procedure or a block that ends transactions itself was refused, and it is not
+    /// known to have been in its first one: it may have committed some of its work.
+    fn in_parts(&self, number: usize, error: &Error) -> Box<Failure> {
+        let Failure { sqlstate, detail, context, message, .. } =
+            *failure::of_statement(self.job, number, error);
+        let why = format!("it ends transactions itself, and failed: {message}");
+        Box::new(Failure { sqlstate, detail, context, ..*self.unseen(number, &why) })
     }
 
     /// What an error in answer to the statement means. One that the server refused

@@ -18,7 +18,7 @@ use super::error::reason;
 use super::failure;
 use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
 use super::notices;
-use super::resolve::resolve_segment;
+use super::resolve::{FOUND, resolve_segment};
 use super::session::Session;
 use super::transactional::{self, Ended, Exchange};
 use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt};
@@ -129,7 +129,10 @@ impl ScriptRun<'_, '_> {
             Ended::Committed(receipt) => Ok(receipt),
             Ended::Unclear(error) => {
                 let what = (self.job, step.number());
-                resolve_segment(self.run, self.session.pid(), what, error.as_ref()).await
+                let resolving = resolve_segment(self.run, self.session.pid(), what, error.as_ref());
+                let receipt = resolving.await?;
+                (self.tell)(Note::Healed(FOUND));
+                Ok(receipt)
             }
         }
     }
@@ -190,7 +193,10 @@ impl ScriptRun<'_, '_> {
         match self.send(&message).await {
             Ok(Some(receipt)) => Ok(receipt),
             Ok(None) => Err(Self::not_recorded("the server gave no receipt")),
-            Err(error) => Err(Self::not_recorded(&reason(&error))),
+            Err(error) => {
+                let guard = failure::guard(&error).map(|failure| failure.message);
+                Err(Self::not_recorded(&guard.unwrap_or_else(|| reason(&error))))
+            }
         }
     }
 

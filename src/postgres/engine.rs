@@ -135,7 +135,7 @@ impl Worker for PostgresWorker<'_> {
         let Some(mut session) = self.session.take() else {
             return Err(Box::new(Failure::new(FailureKind::NotStarted, "the session was lost")));
         };
-        let outcome = match &job.migration.up.execution {
+        let mut outcome = match &job.migration.up.execution {
             Execution::Transaction { modes } => {
                 transactional::apply(&self.run, &mut session, (job, modes), tell).await
             }
@@ -143,13 +143,13 @@ impl Worker for PostgresWorker<'_> {
                 by_step::apply(&self.run, &mut session, (job, steps), tell).await
             }
         };
-        match &outcome {
+        match &mut outcome {
             Ok(_) if session.is_fit() => self.session = Some(session),
             Ok(_) => session.discard(),
             Err(failure) => {
                 let pid = session.pid();
                 session.discard();
-                record::failed(&self.run, pid, job, failure).await;
+                failure.unrecorded = record::failed(&self.run, pid, job, failure).await.err();
             }
         }
         outcome

@@ -13,6 +13,10 @@ use crate::engine::{Failure, FailureKind, Job, Outcome, Receipt};
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
 
+/// Told of a migration that was applied unseen.
+pub(super) const FOUND: &str =
+    "the answer to COMMIT was lost, and the ledger shows that it is applied";
+
 /// What became of `job`, whose transaction was the whole of it.
 pub(super) async fn resolve(
     run: &Run<'_>,

@@ -12,7 +12,7 @@ use super::engine::Run;
 use super::failure;
 use super::message::{Frame, Message, Place, RECEIPT_COLUMN, SEGMENT_COLUMN};
 use super::notices;
-use super::resolve::resolve;
+use super::resolve::{FOUND, resolve};
 use super::session::Session;
 use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Receipt};
 use crate::model::{Block, Part, Span};
@@ -35,11 +35,16 @@ pub(super) async fn apply(
         refused: FailureKind::RolledBack,
         at: Cell::new(Place::Opening),
     };
-    match exchange.run(session, tell).await? {
-        Ended::Committed(Some(receipt)) => Ok(receipt),
-        Ended::Committed(None) => resolve(run, session.pid(), job, None).await,
-        Ended::Unclear(error) => resolve(run, session.pid(), job, error.as_ref()).await,
+    let error = match exchange.run(session, tell).await? {
+        Ended::Committed(Some(receipt)) => return Ok(receipt),
+        Ended::Committed(None) => None,
+        Ended::Unclear(error) => error,
+    };
+    let outcome = resolve(run, session.pid(), job, error.as_ref()).await;
+    if outcome.is_ok() {
+        tell(Note::Healed(FOUND));
     }
+    outcome
 }
 
 /// One transaction: a message, or several with a COPY between each two.

@@ -264,6 +264,8 @@ struct UpMigration {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     healed: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     applied_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
@@ -282,6 +284,8 @@ struct JsonFailure {
     detail: Option<String>,
     hint: Option<String>,
     context: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrecorded: Option<String>,
     statement: Option<usize>,
     #[serde(flatten)]
     place: JsonPlace,
@@ -346,6 +350,7 @@ fn outcome(graph: &MigrationGraph, report: &UpReport, node: Node) -> UpMigration
         },
         execution_time_ms: receipt.map(|it| it.execution_time_ms),
         retries: result.retried.get(&node).copied().unwrap_or(0),
+        unrecorded: result.unrecorded.get(&node).copied(),
         healed: result.healed.get(&node).cloned().unwrap_or_default(),
         applied_at: receipt.map(|it| it.applied_at.to_string()),
         because: needs,
@@ -385,6 +390,7 @@ fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
         detail: failure.detail.clone(),
         hint: failure.hint.clone(),
         context: failure.context.clone(),
+        unrecorded: failure.unrecorded.clone(),
         statement: failure.statement,
         place: JsonPlace::of(&place),
     }

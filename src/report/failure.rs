@@ -30,7 +30,11 @@ pub(crate) fn render(migration: &Migration, failure: &Failure) -> String {
         None => Place::file(&migration.source),
     };
     let id = failure.sqlstate.as_deref().map(|code| format!("SQLSTATE {code}"));
-    let facts = [("detail", &failure.detail), ("context", &failure.context)];
+    let facts = [
+        ("detail", &failure.detail),
+        ("context", &failure.context),
+        ("the ledger may have no record of this try", &failure.unrecorded),
+    ];
     let fact = |(name, text): (&str, &Option<String>)| Some(format!("{name}: {}", text.as_ref()?));
     Message {
         id: id.as_deref(),

@@ -15,8 +15,8 @@ const SLOWEST: usize = 5;
 pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
     let result = &report.result;
     if report.planned.plan.is_empty() {
-        let applied = report.planned.comparison.applied.len();
-        return format!("Nothing to do: {} applied already.\n", count(applied, "migration"));
+        let applied = count(report.planned.comparison.applied.len(), "migration");
+        return format!("Nothing to do: {applied} applied already.\n{}", unflushed(report));
     }
     let mut out = headline(report);
     out.push('\n');
@@ -32,16 +32,16 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         let _ = writeln!(out, "{what}: {}", graph.id(*node));
     }
     out.push_str(&warnings(result.notices.values()));
-    if let Some(reason) = &report.unflushed {
-        let _ = writeln!(
-            out,
-            "The commits of this fast run could not be flushed to disk ({reason}): after a crash of the server, look at `migraph status`."
-        );
-    }
+    out.push_str(&unflushed(report));
     if report.lock_lost {
         out.push_str(
             "The run lock was lost with its session, so everything that ran was cancelled.\n",
         );
+    }
+    if !result.unrecorded.is_empty() {
+        let ids: Vec<_> = result.unrecorded.keys().map(|node| graph.id(*node).as_str()).collect();
+        out.push_str("The ledger may have no record of failed tries of these:\n");
+        out.push_str(&wrapped("  ", &ids, ", "));
     }
     out.push_str(&skipped(graph, &result.skipped));
     let _ = writeln!(out, "batch {}", report.batch);
@@ -49,6 +49,15 @@ pub(crate) fn render(graph: &MigrationGraph, report: &UpReport) -> String {
         out.push_str("What is applied stays applied; `migraph up` goes on from here.\n");
     }
     out
+}
+
+fn unflushed(report: &UpReport) -> String {
+    let told = |reason: &String| {
+        format!(
+            "Commits of a fast run could not be flushed to disk ({reason}): after a crash of the server, look at `migraph status`.\n"
+        )
+    };
+    report.unflushed.as_ref().map(told).unwrap_or_default()
 }
 
 fn headline(report: &UpReport) -> String {

@@ -158,6 +158,9 @@ fn losing_the_lock_cancels_what_runs_and_ends_the_run() {
     run.end().exits(1).says(&["The run lock was lost", "cancelled 0001_a", "cancelled 0002_b"]);
     assert_eq!(project.ledger(), "");
     project.database.until_gone();
+    let cancelled =
+        "SELECT count(*) FROM migraph.__migration_attempts__ WHERE outcome = 'cancelled'";
+    assert_eq!(project.database.sql(cancelled), "2", "recorded without the lock's session");
 }
 
 #[test]
@@ -175,4 +178,23 @@ fn a_server_that_dies_in_the_middle_loses_nothing() {
         project.write(id, "", "SELECT 1;");
     }
     project.run(&["up"]).exits(0);
+}
+
+#[test]
+fn a_try_that_could_not_be_recorded_is_told_so() {
+    let mut server = EphemeralServer::start(&options()).unwrap();
+    let database = database_on(&server);
+    let project = Project { database: database.clone(), ..sleepers("600") };
+    let args = ["up", "--jobs", "1", "--format", "json", "--target", "0001_a"];
+    let run = start(project.dir.path(), &database.url(), &args, &[]);
+    running(&database, "pg_sleep(600)", 1);
+    // The failure comes with an SQLSTATE, so nobody has to ask what became of it.
+    server.stop_server(StopMode::Fast).unwrap();
+    let json = run.end().exits(1).json();
+    server.start_again().unwrap();
+    let migration = &json["migrations"][0];
+    assert_eq!(migration["unrecorded"], 1, "{json}");
+    let why = migration["failure"]["unrecorded"].as_str().unwrap();
+    assert!(why.contains("cannot connect to"), "{why}");
+    assert_eq!(database.sql("SELECT count(*) FROM migraph.__migration_attempts__"), "0");
 }

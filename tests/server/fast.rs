@@ -1,6 +1,10 @@
 //! `up --fast`.
 
-use super::harness::{Project, start};
+use migraph::postgres::ephemeral::{EphemeralServer, Options, StopMode};
+use nix::sys::signal::Signal;
+
+use super::crashes::running;
+use super::harness::{Project, database_on, options, start};
 
 #[test]
 fn a_fast_run_is_tuned_and_flushed() {
@@ -43,4 +47,24 @@ fn settings_that_a_session_cannot_have_are_explained_before_anything_runs() {
         "[tuning]",
     ]);
     assert_eq!(project.database.sql("SELECT to_regclass('a') IS NULL"), "t");
+}
+
+/// The killed run's commits are seen by the next one before they are on disk.
+#[test]
+fn what_a_killed_fast_run_has_applied_lasts_once_the_next_run_says_so() {
+    let lazy = vec![("wal_writer_delay".to_owned(), "10s".to_owned())];
+    let mut server = EphemeralServer::start(&Options { settings: lazy, ..options() }).unwrap();
+    let database = database_on(&server);
+    let migrations =
+        [("0001_a", "", "CREATE TABLE a ();"), ("0002_b", "0001_a", "SELECT pg_sleep(600);")];
+    let project = Project { database: database.clone(), ..Project::new(&migrations) };
+    let run = project.start(&["up", "--fast"]);
+    running(&database, "pg_sleep(600)", 1);
+    run.signal(Signal::SIGKILL);
+    run.end();
+    project.database.until_gone();
+    project.run(&["up", "--target", "0001_a"]).exits(0).says(&["Nothing to do"]);
+    server.stop_server(StopMode::Immediate).unwrap();
+    server.start_again().unwrap();
+    assert_eq!(project.ledger(), "0001_a");
 }

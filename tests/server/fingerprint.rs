@@ -29,10 +29,9 @@ fn scoped(sql: &str) -> String {
 
 /// The schema and all data of `database`.
 pub fn of(database: &Database) -> String {
-    let schema = SCHEMA.iter().map(|sql| {
-        let sql = scoped(sql);
-        database.sql(&format!("SELECT x FROM ({sql}) q(x) ORDER BY x COLLATE \"C\""))
-    });
+    let sorted =
+        |sql: &str| database.sql(&format!("SELECT x FROM ({sql}) q(x) ORDER BY x COLLATE \"C\""));
+    let schema = SCHEMA.iter().map(|sql| sorted(&scoped(sql)));
     // How far a sequence has been written ahead depends on checkpoints.
     let tables = database.sql(&scoped(
         "SELECT CASE c.relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END, c.oid::regclass
@@ -40,10 +39,13 @@ pub fn of(database: &Database) -> String {
     ));
     let data = tables.lines().map(|line| {
         let (columns, table) = line.split_once('|').unwrap();
-        database.sql(&format!(
+        format!(
             "SELECT '{table}: ' || count(*) || coalesce(md5(string_agg(t::text, '' ORDER BY t::text COLLATE \"C\")), '')
                 FROM (SELECT {columns} FROM {table}) t"
-        ))
+        )
     });
-    schema.chain(data).collect::<Vec<_>>().join("\n")
+    // Each query is a login, so there is one for all tables.
+    let data = data.collect::<Vec<_>>().join(" UNION ALL ");
+    let data = if data.is_empty() { data } else { sorted(&data) };
+    schema.chain([data]).collect::<Vec<_>>().join("\n")
 }

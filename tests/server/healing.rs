@@ -196,3 +196,41 @@ fn a_lock_timeout_outside_a_transaction_is_tried_again() {
     run.end().exits(0).says(&["trying 0002_i again", "SQLSTATE 55P03"]);
     assert_eq!(project.database.sql(INDEXES), "i true");
 }
+
+/// A refusal proves that a transaction is rolled back, and a procedure may have had
+/// several.
+#[test]
+fn a_procedure_that_failed_behind_its_own_commit_is_not_run_again() {
+    let procedure =
+        |body: &str| format!("CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN {body} END $$;");
+    let insert = "INSERT INTO t VALUES (9);";
+    let cases = [
+        (format!("{insert} RAISE 'no';"), false),
+        (format!("{insert} ROLLBACK; RAISE 'no';"), true),
+        (format!("{insert} COMMIT; RAISE 'no';"), true),
+        (format!("{insert} COMMIT; PERFORM pg_cancel_backend(pg_backend_pid());"), true),
+        (format!("{insert} COMMIT; PERFORM pg_terminate_backend(pg_backend_pid());"), true),
+        (format!("{insert} PERFORM pg_terminate_backend(pg_backend_pid());"), true),
+    ];
+    for (body, in_doubt) in cases {
+        let project = project("-- @transaction: never\nCALL p();");
+        project.database.sql(&procedure(&body));
+        project.run(&["up"]).exits(1).says(&["statement 1 of 1"]);
+        let begun = if in_doubt { "1|f" } else { "" };
+        assert_eq!(project.database.sql(STATEMENTS), begun, "{body}");
+        project.database.sql(&procedure("").replace("CREATE", "CREATE OR REPLACE"));
+        let next = project.run(&["up"]);
+        if in_doubt {
+            next.exits(1).says(&["nobody knows whether it is done", "--mark-applied"]);
+        } else {
+            next.exits(0);
+        }
+    }
+}
+
+#[test]
+fn a_procedure_that_is_not_there_has_done_nothing() {
+    let project = project("-- @transaction: never\nCALL p();");
+    project.run(&["up"]).exits(1).says(&["SQLSTATE 42883"]);
+    assert_eq!(project.database.sql(STATEMENTS), "");
+}

@@ -63,7 +63,8 @@ fn what_was_committed_unseen_is_found_in_the_ledger() {
     for sql in cases {
         let project = project(&sql);
         let url = cutting(&project.database).url();
-        start(project.dir.path(), &url, &["up"], &[]).end().exits(0);
+        let ended = start(project.dir.path(), &url, &["up"], &[]).end().exits(0);
+        ended.says(&["healed 0002_s: the answer to COMMIT was lost, and the ledger shows"]);
         assert_eq!(project.database.sql(NUMBERS), "1", "{sql}");
         assert_eq!(project.ledger(), "0001_n 0002_s");
     }

@@ -11,14 +11,8 @@ fn in_doubt() -> Project {
     let before = "CREATE TABLE n (i int);
         CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN INSERT INTO n VALUES (3); COMMIT; RAISE EXCEPTION ''no''; END';";
     let project = Project::new(&[("0001_n", "", before), ("0002_p", "0001_n", SCRIPT)]);
-    project.run(&["up"]).exits(1);
-    project.database.sql("CREATE OR REPLACE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN INSERT INTO n VALUES (3); COMMIT; END'; DELETE FROM n WHERE i = 3;
-        INSERT INTO migraph.__migration_statements__ SELECT migration_id, 3, '', batch_id, now() FROM migraph.__migration_statements__");
-    // Its checksum is that of the file, as if the run had been killed.
-    project.run(&["repair", "0002_p", "--resume-at", "4"]).exits(0);
-    project
-        .database
-        .sql("UPDATE migraph.__migration_statements__ SET finished_at = NULL WHERE statement = 3");
+    project.run(&["up"]).exits(1).says(&["statement 3 may have done its work or not", "P0001"]);
+    project.database.sql("CREATE OR REPLACE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN INSERT INTO n VALUES (3); COMMIT; END'; DELETE FROM n WHERE i = 3");
     project.run(&["up"]).exits(1).says(&["statement 3 of `0002_p` was begun", "0002_p.sql:6:1"]);
     project
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use migraph::engine::FailureKind;
+use migraph::engine::{Failure, FailureKind};
 use migraph::exec::{
     Ended, Event, EventSink, OnFailure, RunOptions, RunResult, Stop, StopSignal, run,
 };
@@ -135,7 +135,22 @@ impl Scenario {
         assert_eq!(said, known, "what is said to be applied is applied");
         let all = result.applied.len() + result.failed.len() + result.skipped.len();
         assert_eq!(all, self.graph.len(), "everything is accounted for");
+        self.check_tries(world, result);
         Self::note(world, result, on_failure);
+    }
+
+    /// Every failed try is reported: as a retry, or as the failure.
+    fn check_tries(&self, world: &World, result: &RunResult) {
+        let failures = world.failures.borrow();
+        for node in self.graph.nodes() {
+            let id = self.graph.id(node);
+            let real = |(failed, failure): &&(Node, Failure)| {
+                *failed == node && failure.kind != FailureKind::NotStarted
+            };
+            let reported = result.retried.get(&node).copied().unwrap_or(0)
+                + result.failed.iter().filter(real).count();
+            assert_eq!(failures.get(id).copied().unwrap_or(0), reported, "tries of `{id}`");
+        }
     }
 
     fn note(world: &World, result: &RunResult, on_failure: OnFailure) {

@@ -86,6 +86,8 @@ pub struct World {
     /// How often each migration's effects were committed.
     pub committed: RefCell<BTreeMap<MigrationId, usize>>,
     pub running: RefCell<BTreeSet<MigrationId>>,
+    /// How many tries of each have failed.
+    pub failures: RefCell<BTreeMap<MigrationId, usize>>,
     /// What has filled the lock table once: it runs alone from then on.
     pub alone: RefCell<BTreeSet<MigrationId>>,
     /// Migrations that must not run beside each other.
@@ -114,6 +116,7 @@ impl World {
             rng: RefCell::new(rng),
             committed: RefCell::default(),
             running: RefCell::default(),
+            failures: RefCell::default(),
             alone: RefCell::default(),
             conflicts,
             ancestors,
@@ -252,6 +255,9 @@ impl Worker for MemoryWorker {
             self.end(id, fault)
         };
         self.usable = outcome.is_ok();
+        if outcome.is_err() {
+            *self.world.failures.borrow_mut().entry(id.clone()).or_default() += 1;
+        }
         outcome
     }
 
