@@ -69,6 +69,11 @@ pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) 
         let columns = matches!(cell, Cell::Object(_, Aspect::Sequence));
         return (columns && strictness == Strictness::Strict).then_some(Why::ColumnOrder);
     }
+    // Column by column is enough, where nobody reads a row as a whole.
+    let in_any_column = matches!(cell, Cell::Object(_, Aspect::Values));
+    if in_any_column && strictness == Strictness::Relaxed {
+        return None;
+    }
     match (before, after) {
         (Op::Read, Op::Read) => None,
         (_, Op::Read) => Some(Why::Uses),

@@ -131,7 +131,9 @@ pub enum RowAccess {
         /// True with `ON CONFLICT`: what is there already decides.
         upsert: bool,
     },
-    /// Changes or removes some.
+    /// Gives these columns other values.
+    Update(Vec<Ident>),
+    /// Removes some, or changes them in another way.
     Write,
 }
 
@@ -293,6 +295,8 @@ pub enum Change {
     },
     /// How its triggers, rules or row security work is changed.
     Behaviour(LockMode, Span),
+    /// Row level security is switched on or off.
+    Security(Span),
     /// It gets another owner.
     Owner(Span),
     /// A sequence's counter, or who owns it, is changed.
@@ -361,6 +365,8 @@ pub struct NewIndex {
     pub span: Span,
     /// `UNIQUE`.
     pub unique: bool,
+    /// `USING`; without it, `btree`.
+    pub method: Option<Ident>,
     /// `CONCURRENTLY`.
     pub concurrently: bool,
     /// `IF NOT EXISTS`.

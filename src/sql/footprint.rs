@@ -26,8 +26,14 @@ pub enum Aspect {
     Columns,
     /// In which order a relation's columns, or an enum's values, stand.
     Sequence,
-    /// A relation's rows; a sequence's counter.
+    /// Which rows a relation has; a sequence's counter.
     Rows,
+    /// What stands in the rows that are there, in whichever column.
+    Values,
+    /// What stands in one column of them, or in all when the columns are not known.
+    Value,
+    /// Whether row level security is in force.
+    Security,
     /// What happens when rows are written: defaults, triggers, rules, the end of a
     /// constraint.
     Behaviour,

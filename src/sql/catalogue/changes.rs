@@ -78,6 +78,11 @@ impl Catalogue {
                 self.lock(id, *mode, *span);
                 self.touch(id, Aspect::Behaviour, Op::Write, *span);
             }
+            // It does not hold for the owner, and for others it is what policies say.
+            Change::Security(span) => {
+                self.lock(id, AccessExclusive, *span);
+                self.touch(id, Aspect::Security, Op::Write, *span);
+            }
             Change::Owner(span) => {
                 self.lock(id, AccessExclusive, *span);
                 self.touch(id, Aspect::Privileges, Op::Write, *span);
@@ -111,7 +116,7 @@ impl Catalogue {
         let counts =
             column.sequence || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
         if counts || column.not_null && !column.default {
-            self.touch(id, Aspect::Rows, Op::Read, span);
+            self.read_rows(id, span);
         }
         self.column_extras(id, column);
         for constraint in &column.constraints {
@@ -177,7 +182,7 @@ impl Catalogue {
             if mode == ShareUpdateExclusive {
                 self.lock(parent, LockMode::RowShare, span);
             }
-            self.touch(parent, Aspect::Rows, Op::Read, span);
+            self.read_rows(parent, span);
         }
     }
 
@@ -332,7 +337,7 @@ impl Catalogue {
         self.touch(parent, Aspect::Rows, Op::Add, span);
         self.touch(parent, Aspect::Columns, Op::Read, span);
         self.touch(child, Aspect::Behaviour, Op::Write, span);
-        self.touch(child, Aspect::Rows, Op::Read, span);
+        self.read_rows(child, span);
         self.lock_default_partition(parent, default, span);
         if let Some(relation) = self.relation_mut(parent) {
             relation.children.push(child);

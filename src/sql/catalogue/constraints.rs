@@ -48,7 +48,7 @@ impl Catalogue {
                 if let Some(parent) = detail.foreign.filter(|_| !is_new) {
                     // Rows that are there may go with those they point to.
                     self.touch(parent, Aspect::Behaviour, Op::Add, span);
-                    self.touch(parent, Aspect::Rows, Op::Read, span);
+                    self.read_rows(parent, span);
                 }
             }
             ConstraintKind::Check | ConstraintKind::NotNull => {}
@@ -209,7 +209,9 @@ impl Catalogue {
             self.now.concurrent.push((table, span));
         }
         let used = self.refer_within(table, &new.uses);
-        ["gist", "gin"].iter().for_each(|method| self.operator_classes_of(method, span));
+        if let Some(method) = &new.method {
+            self.operator_classes_of(method.as_str(), span);
+        }
         if new.unique {
             self.touch(table, Aspect::Constraints, Op::Add, span);
             self.touch(table, Aspect::Checked, Op::Read, span);

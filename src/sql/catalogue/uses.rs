@@ -32,9 +32,10 @@ impl Catalogue {
 
     /// `uses` is executed now.
     pub(super) fn run(&mut self, uses: &Uses) {
-        let (_, relations) = self.look_up(uses);
+        let (objects, relations) = self.look_up(uses);
         for (id, access, span) in relations {
             self.access_rows(id, &access, span);
+            self.read_values(id, &objects, span);
         }
         for (kind, name) in &uses.objects {
             if *kind == Kind::Routine
@@ -200,6 +201,48 @@ impl Catalogue {
         }
     }
 
+    /// What stands in the columns among `objects` that are of this table. Behind a view
+    /// any column may be meant.
+    fn read_values(&mut self, table: ObjectId, objects: &[ObjectId], span: Span) {
+        let Some(relation) = self.relation(table) else { return };
+        if relation.open {
+            self.touch(table, Aspect::Value, Op::Read, span);
+        }
+        let sources = match self.object(table).kind {
+            Kind::View => self.relation(table).map(|it| it.sources.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        for column in objects {
+            let is_of_table = self.object(*column).parent == Some(table);
+            if is_of_table && self.object(*column).kind == Kind::Column {
+                self.touch(*column, Aspect::Value, Op::Read, span);
+            }
+        }
+        for source in sources {
+            let columns = self.columns_of(source);
+            self.read_values(source, &columns, span);
+        }
+    }
+
+    /// Gives columns other values. Which rows there are stays the same.
+    fn write_values(&mut self, table: ObjectId, columns: &[Ident], span: Span) {
+        self.touch(table, Aspect::Values, Op::Write, span);
+        if self.relation(table).is_some_and(|it| it.open) {
+            self.touch(table, Aspect::Value, Op::Write, span);
+        }
+        for name in columns {
+            if let Some(column) = self.part(table, Kind::Column, name) {
+                self.touch(column, Aspect::Value, Op::Write, span);
+            }
+        }
+    }
+
+    /// Which rows there are counts, and what stands in them.
+    pub(super) fn read_rows(&mut self, table: ObjectId, span: Span) {
+        self.touch(table, Aspect::Rows, Op::Read, span);
+        self.touch(table, Aspect::Values, Op::Read, span);
+    }
+
     /// Reads or writes rows of a table, or of those behind a view.
     pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
         let (mode, op) = match access {
@@ -209,10 +252,11 @@ impl Catalogue {
                 let counts = self.takes_numbers(id, columns.as_deref());
                 (LockMode::RowExclusive, if *upsert || counts { Op::Write } else { Op::Add })
             }
+            RowAccess::Update(_) => (LockMode::RowExclusive, Op::Read),
             RowAccess::Write => (LockMode::RowExclusive, Op::Write),
         };
         self.lock(id, mode, span);
-        self.touch(id, Aspect::Rows, op, span);
+        self.touch_rows(id, access, op, span);
         let reads = matches!(access, RowAccess::Read | RowAccess::Lock);
         let (sources, children) = self
             .relation(id)
@@ -225,10 +269,21 @@ impl Catalogue {
         }
         for child in children {
             self.lock(child, mode, span);
-            self.touch(child, Aspect::Rows, if reads { Op::Read } else { op }, span);
+            self.touch_rows(child, access, op, span);
         }
         if !reads {
             self.fire(id, access, span);
+        }
+    }
+
+    fn touch_rows(&mut self, id: ObjectId, access: &RowAccess, op: Op, span: Span) {
+        match (access, op) {
+            (RowAccess::Update(columns), _) => {
+                self.touch(id, Aspect::Rows, Op::Read, span);
+                self.write_values(id, columns, span);
+            }
+            (_, Op::Read) => self.read_rows(id, span),
+            _ => self.touch(id, Aspect::Rows, op, span),
         }
     }
 
@@ -261,7 +316,7 @@ impl Catalogue {
                 Detail::Constraint(constraint) => {
                     if let Some(parent) = constraint.foreign {
                         self.lock(parent, LockMode::RowShare, span);
-                        self.touch(parent, Aspect::Rows, Op::Read, span);
+                        self.read_rows(parent, span);
                     }
                 }
                 Detail::Trigger(Some(function)) => {

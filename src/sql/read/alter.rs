@@ -104,6 +104,9 @@ impl Reader<'_> {
                 node.children().find_map(|name| ident(&name)).map(Change::RenameTo)
             }
             S::OWNER_TO => Some(Change::Owner(span)),
+            S::ENABLE_RLS | S::DISABLE_RLS | S::FORCE_RLS | S::NO_FORCE_RLS => {
+                Some(Change::Security(span))
+            }
             S::OPTION_OWNED_BY => {
                 Some(Change::Sequence { owned_by: self.owner_column(node), span })
             }
@@ -273,14 +276,9 @@ fn behaviour(kind: S) -> Option<LockMode> {
         | S::DISABLE_TRIGGER
         | S::ENABLE_ALWAYS_TRIGGER
         | S::ENABLE_REPLICA_TRIGGER => Some(ShareRowExclusive),
-        S::ENABLE_RULE
-        | S::DISABLE_RULE
-        | S::ENABLE_ALWAYS_RULE
-        | S::ENABLE_REPLICA_RULE
-        | S::ENABLE_RLS
-        | S::DISABLE_RLS
-        | S::FORCE_RLS
-        | S::NO_FORCE_RLS => Some(AccessExclusive),
+        S::ENABLE_RULE | S::DISABLE_RULE | S::ENABLE_ALWAYS_RULE | S::ENABLE_REPLICA_RULE => {
+            Some(AccessExclusive)
+        }
         _ => None,
     }
 }

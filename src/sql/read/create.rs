@@ -64,6 +64,9 @@ impl Reader<'_> {
             table: self.name_in(&holder, S::TABLE_NAME_REF)?,
             span: self.span(node),
             unique: has(node, S::UNIQUE_KW),
+            method: child(node, S::USING_METHOD)
+                .and_then(|using| child(&using, S::ACCESS_METHOD_REF))
+                .and_then(|method| ident(&method)),
             concurrently: has(node, S::CONCURRENTLY_KW),
             if_not_exists: has(node, S::IF_NOT_EXISTS),
             only: has(&holder, S::ONLY_KW),

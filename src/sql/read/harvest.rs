@@ -312,7 +312,11 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
         }
         S::RELATION_NAME => {
             let owner = above(&node);
-            let access = if owner.kind() == S::TABLE { RowAccess::Read } else { RowAccess::Write };
+            let access = match owner.kind() {
+                S::TABLE => RowAccess::Read,
+                S::UPDATE => RowAccess::Update(columns_set(&owner)),
+                _ => RowAccess::Write,
+            };
             (access, owner)
         }
         S::TABLE_RELATION_NAME => (RowAccess::Write, above(&node)),
@@ -335,6 +339,14 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
     }
 }
 
+/// The columns to which an `UPDATE` gives values.
+fn columns_set(update: &SyntaxNode) -> Vec<Ident> {
+    let Some(clause) = child(update, S::SET_CLAUSE) else { return Vec::new() };
+    let targets = clause.descendants().filter(|inside| inside.kind() == S::COLUMN_TARGET);
+    let name = |target: SyntaxNode| child(&target, S::COLUMN_NAME_REF).and_then(|it| ident(&it));
+    targets.filter_map(name).collect()
+}
+
 /// True when the statement at `owner` means all columns of its table.
 fn is_starred(owner: &SyntaxNode, access: &RowAccess) -> bool {
     let returning = || {
@@ -344,7 +356,7 @@ fn is_starred(owner: &SyntaxNode, access: &RowAccess) -> bool {
     };
     match access {
         RowAccess::Insert { columns: None, .. } => true,
-        RowAccess::Insert { .. } | RowAccess::Write => returning(),
+        RowAccess::Insert { .. } | RowAccess::Update(_) | RowAccess::Write => returning(),
         RowAccess::Read | RowAccess::Lock => {
             matches!(owner.kind(), S::TABLE | S::COPY_TABLE) && !has(owner, S::COLUMN_REF_LIST)
         }
