@@ -173,7 +173,7 @@ impl Finder<'_> {
                 !earlier.is_clear() || !needs(earlier, later, Strictness::Strict).is_empty();
             if explained {
                 return None;
-            };
+            }
             let message = format!("`{}` and `{}` share no object", self.graph.id(node), it.id);
             Some(Diagnostic::info(Code::UnexplainedDependency, message)
                 .at(self.header_place(node, it.span))

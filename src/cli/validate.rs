@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError
         Form::Text => text(global, migrations, &found, ok),
         Form::Style(style) => output::data(&style.render(&Findings {
             command: "validate",
-            all: found.iter().map(Finding::from).collect(),
+            all: found.iter().filter(|one| !is_hidden(one, global)).map(Finding::from).collect(),
             files: files(global, &wanted),
             strict: args.strict,
             complete: true,
@@ -80,9 +80,13 @@ fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
     found.into_iter().filter(|one| files.is_empty() || touches(one)).collect()
 }
 
+/// What is worth knowing and in nobody's way is for those who ask.
+fn is_hidden(one: &Diagnostic, global: &Global) -> bool {
+    one.severity == Severity::Info && !global.verbose
+}
+
 fn text(global: &Global, migrations: Option<usize>, found: &[Diagnostic], ok: bool) {
-    let hidden = |one: &&Diagnostic| one.severity == Severity::Info && !global.verbose;
-    let shown: Vec<_> = found.iter().filter(|one| !hidden(one)).cloned().collect();
+    let shown: Vec<_> = found.iter().filter(|one| !is_hidden(one, global)).cloned().collect();
     if !shown.is_empty() {
         output::log(diagnostics::render(&shown).trim_end());
     }

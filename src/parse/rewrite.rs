@@ -58,10 +58,10 @@ fn entry(prefix: &str, ids: &[&MigrationId], ending: &str) -> String {
     for (at, name) in names.iter().enumerate() {
         let item = if at + 1 < names.len() { format!("{name},") } else { (*name).to_owned() };
         if width.saturating_add(item.len() + 1) > WIDTH {
-            out += &format!("{ending}{prefix}    {item}");
+            out = out + ending + prefix + "    " + &item;
             width = prefix.len() + 4 + item.len();
         } else {
-            out += &format!(" {item}");
+            out = out + " " + &item;
             width += item.len() + 1;
         }
     }

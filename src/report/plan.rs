@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::text::{count, duration, wrapped};
 use crate::graph::{MigrationGraph, Node};
@@ -96,22 +97,25 @@ fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
         let _ =
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
     }
-    let (layers, ready) = planned.together;
-    if layers != planned.layers || ready != planned.ready {
-        let (layers, ready) =
-            (planned.layers.saturating_sub(layers), planned.ready.saturating_sub(ready));
-        let _ = writeln!(
-            out,
-            "keeping apart what must not run at once costs {} under layers, {} under ready",
-            duration(layers),
-            duration(ready)
-        );
-    }
+    out.push_str(&cost_of_separation(planned));
     out.push_str(&basis(planned));
     if let Some(shortage) = planned.shortage {
         out.push_str(&wrapped("", &shortage.to_string().split(' ').collect::<Vec<_>>(), " "));
     }
     out
+}
+
+/// What it costs that not all may run at once that no dependency orders.
+fn cost_of_separation(planned: &Planned) -> String {
+    let (layers, ready) = planned.together;
+    let more = [planned.layers.saturating_sub(layers), planned.ready.saturating_sub(ready)];
+    let [layers, ready] = more.map(duration);
+    if more.iter().all(Duration::is_zero) {
+        return String::new();
+    }
+    format!(
+        "keeping apart what must not run at once: {layers} more under layers,\n  {ready} under ready\n"
+    )
 }
 
 /// What the estimates are based on.
