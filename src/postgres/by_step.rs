@@ -18,7 +18,7 @@ use super::error::reason;
 use super::failure;
 use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
 use super::notices;
-use super::resolve::{FOUND, resolve_segment};
+use super::resolve::{FOUND, not_recorded, resolve_record, resolve_segment};
 use super::session::Session;
 use super::transactional::{self, Ended, Exchange};
 use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt};
@@ -192,19 +192,17 @@ impl ScriptRun<'_, '_> {
         );
         match self.send(&message).await {
             Ok(Some(receipt)) => Ok(receipt),
-            Ok(None) => Err(Self::not_recorded("the server gave no receipt")),
+            Ok(None) => Err(not_recorded("the server gave no receipt")),
+            Err(error) if error.as_db_error().is_none() => {
+                let pid = self.session.pid();
+                let receipt = resolve_record(self.run, pid, self.job, &error).await?;
+                (self.tell)(Note::Healed(FOUND));
+                Ok(receipt)
+            }
             Err(error) => {
                 let guard = failure::guard(&error).map(|failure| failure.message);
-                Err(Self::not_recorded(&guard.unwrap_or_else(|| reason(&error))))
+                Err(not_recorded(&guard.unwrap_or_else(|| reason(&error))))
             }
         }
-    }
-
-    fn not_recorded(why: &str) -> Box<Failure> {
-        let message = format!("every step is done, but the migration could not be recorded: {why}");
-        Box::new(
-            Failure::new(FailureKind::Halted, message)
-                .hint("run `migraph up` again: it records it without running a statement twice"),
-        )
     }
 }

@@ -32,6 +32,28 @@ pub(super) async fn resolve(
     }
 }
 
+/// What became of the record of `job`, every step of which is done.
+pub(super) async fn resolve_record(
+    run: &Run<'_>,
+    pid: i32,
+    job: Job<'_>,
+    error: &Error,
+) -> Outcome {
+    let lost = Lost::of(Some(error));
+    match found(run, pid, (job, None)).await {
+        Ok(Found::Applied(receipt)) => Ok(receipt),
+        Ok(Found::Finished | Found::Absent) => Err(not_recorded(&lost.0)),
+        Err(why) => Err(Box::new(lost.unknown(&why))),
+    }
+}
+
+/// The steps of a script are done, and its migration is not recorded.
+pub(super) fn not_recorded(why: &str) -> Box<Failure> {
+    let message = format!("every step is done, but the migration could not be recorded: {why}");
+    let hint = "run `migraph up` again: it records it without running a statement twice";
+    Box::new(Failure::new(FailureKind::Halted, message).hint(hint))
+}
+
 /// What became of the segment of `job` that begins with statement `number`. With
 /// the last one comes the receipt.
 pub(super) async fn resolve_segment(

@@ -27,7 +27,10 @@ pub enum Fault {
     CutWorker,
     /// The same, for the one that holds the run lock.
     CutLock,
-    /// The same, for all of a runner's connections.
+    /// The server loses the connection that holds the run lock, and the runner does not
+    /// know for a while.
+    DeafLock,
+    /// The network swallows all of a runner's connections.
     CutAll,
     /// SIGKILL of a server process: the server restarts itself.
     CrashBackend,
@@ -38,12 +41,12 @@ pub enum Fault {
 }
 
 use Fault::{
-    CancelWorker, CrashBackend, CutAll, CutLock, CutWorker, EndLock, EndWorker, Interrupt,
-    InterruptTwice, Kill, Pause, StopFast, StopImmediate, Terminate,
+    CancelWorker, CrashBackend, CutAll, CutLock, CutWorker, DeafLock, EndLock, EndWorker,
+    Interrupt, InterruptTwice, Kill, Pause, StopFast, StopImmediate, Terminate,
 };
 
 /// Each as often as it stands here.
-const CHOICES: [Fault; 28] = [
+const CHOICES: [Fault; 30] = [
     Kill,
     Kill,
     Kill,
@@ -66,7 +69,9 @@ const CHOICES: [Fault; 28] = [
     CutWorker,
     CutWorker,
     CutLock,
-    CutLock,
+    DeafLock,
+    DeafLock,
+    DeafLock,
     CutAll,
     CrashBackend,
     StopImmediate,
@@ -87,6 +92,7 @@ impl Fault {
             EndLock => "pg_terminate_backend of the lock's session",
             CutWorker => "connection of a worker cut",
             CutLock => "connection of the lock cut",
+            DeafLock => "connection of the lock lost, unnoticed",
             CutAll => "all connections of a runner cut",
             CrashBackend => "SIGKILL of a backend",
             StopImmediate => "immediate stop of the server",
@@ -94,9 +100,14 @@ impl Fault {
         }
     }
 
+    /// True when it is about the session that holds the run lock.
+    pub fn is_of_lock(self) -> bool {
+        matches!(self, EndLock | CutLock | DeafLock)
+    }
+
     /// True when it needs a network that can be cut.
     pub fn cuts(self) -> bool {
-        matches!(self, CutWorker | CutLock | CutAll)
+        matches!(self, CutWorker | CutLock | DeafLock | CutAll)
     }
 }
 

@@ -6,6 +6,7 @@ use migraph::postgres::ephemeral::StopMode;
 use nix::sys::signal::Signal;
 
 use crate::fault::{Aim, Fault, Planned};
+use crate::proxy::End;
 use crate::server::Session;
 use crate::storm::Storm;
 
@@ -21,7 +22,9 @@ impl Storm<'_> {
             Fault::EndWorker | Fault::CancelWorker | Fault::EndLock => {
                 self.end_session(&sessions, planned);
             }
-            Fault::CutWorker | Fault::CutLock | Fault::CutAll => self.cut(&sessions, planned),
+            Fault::CutWorker | Fault::CutLock | Fault::DeafLock | Fault::CutAll => {
+                self.cut(&sessions, planned);
+            }
             Fault::CrashBackend => self.crash(&sessions, planned),
             Fault::StopImmediate => self.restart(&sessions, planned, StopMode::Immediate),
             Fault::StopFast => self.restart(&sessions, planned, StopMode::Fast),
@@ -87,7 +90,7 @@ impl Storm<'_> {
 
     /// One of the sessions that a fault of this kind is for.
     fn target<'s>(&self, sessions: &'s [Session], planned: Planned) -> Option<&'s Session> {
-        let of_lock = matches!(planned.fault, Fault::EndLock | Fault::CutLock);
+        let of_lock = planned.fault.is_of_lock();
         let fits = |session: &&Session| {
             let is_meant = if of_lock { session.leads } else { session.works };
             let runner = self.runner_of(session);
@@ -130,8 +133,14 @@ impl Storm<'_> {
         runner.touched = true;
         runner.was_cut = true;
         let port = (planned.fault != Fault::CutAll).then_some(session.port);
+        let ends = match planned.fault {
+            Fault::CutLock => (End::Runner, planned.lasts),
+            Fault::DeafLock => (End::Server, planned.lasts * 3),
+            _ if planned.choice.is_multiple_of(3) => (End::Server, planned.lasts),
+            _ => (End::Runner, planned.lasts),
+        };
         let proxy = runner.proxy.as_ref().expect("only such are looked for");
-        if proxy.cut(port, planned.lasts) {
+        if proxy.cut(port, ends) {
             let hit = Self::hit_with(sessions, session);
             self.note(planned.fault, &session.runner, &hit);
         }

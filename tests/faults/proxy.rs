@@ -1,7 +1,8 @@
 //! A network between a runner and the server that can be cut.
 //!
-//! Each connection is cut in two moves: the runner loses it at once, the server
-//! finds out some time later. In between it may commit, and cannot say so.
+//! Each connection is cut in two moves. When the runner loses it first, the server may
+//! commit and cannot say so; when the server does, the runner does not know that its
+//! lock or its transaction is gone.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -51,21 +52,39 @@ impl Proxy {
         self.port
     }
 
-    /// Cuts the connection whose port the server knows, or all of them; the server
-    /// finds out after `late`. True if there was one.
-    pub fn cut(&self, port: Option<u16>, late: Duration) -> bool {
+    /// Cuts the connection whose port the server knows, or all of them: at the end
+    /// `first` now, at the other after `late`. True if there was one.
+    pub fn cut(&self, port: Option<u16>, (first, late): (End, Duration)) -> bool {
         let mut lines = self.shared.lines.lock().unwrap();
         let is_meant = |line: &mut Line| port.is_none_or(|port| port == line.port);
         let cut: Vec<_> = lines.extract_if(.., is_meant).collect();
-        for line in &cut {
-            let _ = line.client.shutdown(Shutdown::Both);
-        }
+        cut.iter().for_each(|line| line.shut(first));
         let any = !cut.is_empty();
         spawn(move || {
             sleep(late);
-            cut.iter().for_each(|line| drop(line.server.shutdown(Shutdown::Both)));
+            for end in [End::Runner, End::Server] {
+                cut.iter().for_each(|line| line.shut(end));
+            }
         });
         any
+    }
+}
+
+/// Of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    Runner,
+    Server,
+}
+
+impl Line {
+    fn shut(&self, end: End) {
+        let stream = match end {
+            End::Runner => &self.client,
+            End::Server => &self.server,
+        };
+        // It may have been closed from the other side.
+        let _ = stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -105,8 +124,8 @@ impl Shared {
         }
         let mut lines = self.lines.lock().unwrap();
         for line in lines.extract_if(.., |line| line.port == port) {
-            let _ = line.client.shutdown(Shutdown::Both);
-            let _ = line.server.shutdown(Shutdown::Both);
+            line.shut(End::Runner);
+            line.shut(End::Server);
         }
     }
 }

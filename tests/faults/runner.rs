@@ -56,7 +56,7 @@ impl Flags {
         add(&["--retries", ["0", "2", "5"][rng.usize(0..3)]]);
         add(&["--wait-lock", ["1", "10", "60"][rng.usize(0..3)]]);
         add(&["--wait-server", ["0", "0", "20"][rng.usize(0..3)]]);
-        Self { args, options: STORM, cuttable: rng.bool() }
+        Self { args, options: STORM, cuttable: rng.u8(0..3) != 0 }
     }
 
     /// The one run that must succeed.

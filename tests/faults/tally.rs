@@ -58,6 +58,8 @@ impl Tally {
             self.add(kind.unwrap_or_else(|| panic!("{line}")).1, 1);
         }
         for migration in ended.list("migrations") {
+            let retries = migration["retries"].as_u64().unwrap();
+            self.add("tried again in the same run", usize::try_from(retries).unwrap());
             self.failure(&migration["failure"]);
         }
     }

@@ -7,12 +7,21 @@ use std::time::Duration;
 
 use super::harness::{Database, Project, start};
 
-/// What a script says where its connection is to be cut. The server takes long
-/// enough behind it to commit unseen.
-const CUT: &[u8] = b"pg_sleep(0.9)";
+/// Where a connection is to be cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// Some time behind what a script says. The server takes long enough behind it to
+    /// commit unseen.
+    Behind(&'static [u8]),
+    /// When this is sent, so that no answer to it comes back.
+    At(&'static [u8]),
+    Never,
+}
 
-/// A way to `database` that cuts each connection once `CUT` has passed it.
-fn cutting(database: &Database) -> Database {
+const CUT: Cut = Cut::Behind(b"pg_sleep(0.9)");
+
+/// A way to `database` that cuts each connection.
+fn cutting(database: &Database, cut: Cut) -> Database {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let to = database.port;
@@ -22,21 +31,30 @@ fn cutting(database: &Database) -> Database {
             let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
             let (to_client, from_server) =
                 (client.try_clone().unwrap(), server.try_clone().unwrap());
-            spawn(move || pass(from_server, to_client, &[]));
-            spawn(move || pass(client, server, CUT));
+            spawn(move || pass(from_server, to_client, Cut::Never));
+            spawn(move || pass(client, server, cut));
         }
     });
     Database { name: database.name.clone(), port }
 }
 
-/// Passes on what comes, until the end or some time behind `cut`.
-fn pass(mut from: TcpStream, mut to: TcpStream, cut: &[u8]) {
+/// Passes on what comes, until the end or the cut.
+fn pass(mut from: TcpStream, mut to: TcpStream, cut: Cut) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let has = |mark: &[u8]| buffer[..length].windows(mark.len()).any(|it| it == mark);
+        let (at, behind) = match cut {
+            Cut::At(mark) => (has(mark), false),
+            Cut::Behind(mark) => (false, has(mark)),
+            Cut::Never => (false, false),
+        };
+        if at {
+            let _ = from.shutdown(Shutdown::Both);
+        }
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }
-        if !cut.is_empty() && buffer[..length].windows(cut.len()).any(|it| it == cut) {
+        if at || behind {
             sleep(Duration::from_millis(200));
             let _ = from.shutdown(Shutdown::Both);
             // The server commits and finds nobody to tell.
@@ -62,7 +80,7 @@ fn what_was_committed_unseen_is_found_in_the_ledger() {
     ];
     for sql in cases {
         let project = project(&sql);
-        let url = cutting(&project.database).url();
+        let url = cutting(&project.database, CUT).url();
         let ended = start(project.dir.path(), &url, &["up"], &[]).end().exits(0);
         ended.says(&["healed 0002_s: the answer to COMMIT was lost, and the ledger shows"]);
         assert_eq!(project.database.sql(NUMBERS), "1", "{sql}");
@@ -76,7 +94,7 @@ fn a_segment_that_was_committed_unseen_is_not_run_again() {
         "BEGIN; INSERT INTO n SELECT 1; {UNSEEN} COMMIT;\nBEGIN; INSERT INTO n SELECT 2; COMMIT;"
     );
     let project = project(&sql);
-    let url = cutting(&project.database).url();
+    let url = cutting(&project.database, CUT).url();
     let ended = start(project.dir.path(), &url, &["up"], &[]).end().exits(1);
     ended.says(&[
         "begins with statement 1 is done and recorded",
@@ -99,7 +117,7 @@ fn what_was_cut_off_before_its_commit_is_rolled_back() {
     ];
     for (sql, message) in cases {
         let project = project(&sql);
-        let url = cutting(&project.database).url();
+        let url = cutting(&project.database, CUT).url();
         start(project.dir.path(), &url, &["up"], &[]).end().exits(1).says(&[message]);
         project.database.until_gone();
         assert_eq!(project.database.sql(NUMBERS), "", "{sql}");
@@ -107,4 +125,14 @@ fn what_was_cut_off_before_its_commit_is_rolled_back() {
         project.run(&["up"]).exits(0);
         assert_eq!(project.database.sql(NUMBERS), "3");
     }
+}
+
+#[test]
+fn a_script_whose_record_was_committed_unseen_is_applied() {
+    let project = project("INSERT INTO n SELECT 1;\nVACUUM n;");
+    let record = Cut::At(b"pg_catalog.min(started_at)");
+    let url = cutting(&project.database, record).url();
+    let ended = start(project.dir.path(), &url, &["up"], &[]).end().exits(0);
+    ended.says(&["healed 0002_s: the answer to COMMIT was lost, and the ledger shows"]);
+    assert_eq!(project.ledger(), "0001_n 0002_s");
 }

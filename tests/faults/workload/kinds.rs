@@ -25,16 +25,16 @@ impl Draft<'_> {
     }
 
     pub(super) fn one_more(&mut self) {
-        match self.rng.u8(0..20) {
+        match self.rng.u8(0..22) {
             0..=1 => self.plain(),
-            2 => self.crosswise(),
-            3 => self.contended(),
-            4 => self.race(),
-            5 => self.unseen(),
-            6 => self.writer(),
-            7 => self.copy(),
-            8..=9 => self.segments(),
-            10 => self.chain(),
+            2..=4 => self.crosswise(),
+            5 => self.contended(),
+            6 => self.race(),
+            7 => self.unseen(),
+            8 => self.writer(),
+            9 => self.copy(),
+            10..=11 => self.segments(),
+            12 => self.chain(),
             _ => self.bare(),
         }
     }
