@@ -167,7 +167,16 @@ pub(crate) struct PlanBody {
     pending: usize,
     layers: Vec<Vec<PlanStep>>,
     critical_path: Vec<String>,
+    kept_apart: Vec<KeptApart>,
     estimates: Estimates,
+}
+
+/// Migrations of one layer that are never running at once.
+#[derive(Serialize)]
+struct KeptApart {
+    layer: usize,
+    because: String,
+    migrations: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -179,6 +188,8 @@ struct PlanStep {
     transactional: bool,
     has_down: bool,
     performance_impact: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs_alone: Option<String>,
     estimate_ms: f64,
     estimate_basis: &'static str,
 }
@@ -190,6 +201,8 @@ struct Estimates {
     serial_ms: f64,
     layers_ms: f64,
     ready_ms: f64,
+    layers_together_ms: f64,
+    ready_together_ms: f64,
 }
 
 impl PlanBody {
@@ -205,15 +218,32 @@ impl PlanBody {
             pending: plan.len(),
             layers: plan.layers().iter().map(layer).collect(),
             critical_path: ids(graph, plan.critical_path()),
+            kept_apart: kept_apart(graph, planned),
             estimates: Estimates {
                 workers: planned.jobs,
                 critical_path_ms: ms(plan.critical_time()),
                 serial_ms: ms(planned.serial),
                 layers_ms: ms(planned.layers),
                 ready_ms: ms(planned.ready),
+                layers_together_ms: ms(planned.together.0),
+                ready_together_ms: ms(planned.together.1),
             },
         }
     }
+}
+
+fn kept_apart(graph: &MigrationGraph, planned: &Planned) -> Vec<KeptApart> {
+    let plan = &planned.plan;
+    let in_layer = |(layer, nodes): (usize, &Vec<Node>)| {
+        let groups = plan.separation().groups(nodes).into_iter();
+        let group = |(because, group): (&str, Vec<Node>)| KeptApart {
+            layer,
+            because: because.to_owned(),
+            migrations: ids(graph, &group),
+        };
+        groups.map(group).collect::<Vec<_>>()
+    };
+    plan.layers().iter().enumerate().flat_map(in_layer).collect()
 }
 
 fn step(graph: &MigrationGraph, planned: &Planned, node: Node) -> Option<PlanStep> {
@@ -227,6 +257,7 @@ fn step(graph: &MigrationGraph, planned: &Planned, node: Node) -> Option<PlanSte
         transactional: !migration.up.is_non_transactional(),
         has_down: migration.down.is_some(),
         performance_impact: migration.header.impact.as_str(),
+        runs_alone: planned.plan.separation().is_alone(node).map(str::to_owned),
         estimate_ms: ms(estimate.time),
         estimate_basis: estimate.basis.as_str(),
     })
