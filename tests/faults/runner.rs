@@ -218,6 +218,11 @@ impl Ended {
             .collect()
     }
 
+    /// It has said that everything is applied.
+    pub fn is_complete(&self) -> bool {
+        self.code == Some(0) && self.batch().is_some()
+    }
+
     pub fn batch(&self) -> Option<&str> {
         self.report.as_ref()?["batch_id"].as_str()
     }

@@ -45,7 +45,7 @@ impl Storm<'_> {
         for planned in schedule {
             self.wait(planned.after);
             self.take_aim(planned.aim);
-            if self.is_done() {
+            if self.is_done() || self.runners.is_empty() {
                 self.journal.note("everything is applied");
                 return;
             }
@@ -98,7 +98,8 @@ impl Storm<'_> {
         let end = Instant::now() + time;
         loop {
             self.reap();
-            while self.runners.len() < self.crowd {
+            // Once one has said that all is applied, others would say nothing else.
+            while self.runners.len() < self.crowd && !self.ended.iter().any(Ended::is_complete) {
                 let flags = Flags::stormy(&mut self.rng);
                 let runner = self.start(flags);
                 self.runners.push(runner);
@@ -145,7 +146,7 @@ impl Storm<'_> {
         self.tally.ended(&ended);
         self.leaving.push((ended.name.clone(), Instant::now()));
         assert!(
-            ended.code != Some(0) || ended.batch().is_none() || self.is_done(),
+            !ended.is_complete() || self.is_done(),
             "{} has said that everything is applied",
             ended.name
         );
