@@ -143,6 +143,8 @@ pub async fn up(
     };
     let is_fast = !options.tuning.is_empty();
     let unflushed = match relies_on_a_flush(&planned, &result, is_fast) {
+        // It may be a server that answers nothing.
+        true if lock_lost => Some("the session of the run lock was lost".to_owned()),
         true => flush(lock.client()).await.err().map(|error| error.to_string()),
         false => None,
     };

@@ -12,7 +12,7 @@ use super::lock::RunLock;
 use super::message::{RunContext, Timeouts};
 use super::session::Session;
 use super::target::Target;
-use super::{by_step, record, transactional};
+use super::{by_step, failure, record, transactional};
 use crate::engine::{Canceller, Engine, Failure, FailureKind, Job, Note, Outcome, Worker};
 use crate::model::Execution;
 
@@ -85,6 +85,24 @@ impl Run<'_> {
     }
 
     async fn worker_session(&self) -> Result<Session, Box<Failure>> {
+        self.answered(FailureKind::NotStarted, self.open()).await
+    }
+
+    /// Waits for `work`, or until the server will answer nothing any more: then it is
+    /// of this kind.
+    async fn answered<T>(
+        &self,
+        kind: FailureKind,
+        work: impl Future<Output = Result<T, Box<Failure>>>,
+    ) -> Result<T, Box<Failure>> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.lock.silenced() => Err(failure::silence(kind)),
+        }
+    }
+
+    async fn open(&self) -> Result<Session, Box<Failure>> {
         self.session().await.map_err(|error| {
             let failure = Failure::new(FailureKind::NotStarted, error.to_string());
             let retry = error.retry();
@@ -113,7 +131,10 @@ impl Worker for PostgresWorker<'_> {
 
     async fn prepare(&mut self) -> Result<(), Box<Failure>> {
         let clean = match &mut self.session {
-            Some(session) => session.cleaned().await.is_ok() && session.is_fit(),
+            Some(session) => {
+                let cleaned = async { Ok(session.cleaned().await.is_ok()) };
+                self.run.answered(FailureKind::NotStarted, cleaned).await? && session.is_fit()
+            }
             None => false,
         };
         if !clean {
@@ -135,14 +156,17 @@ impl Worker for PostgresWorker<'_> {
         let Some(mut session) = self.session.take() else {
             return Err(Box::new(Failure::new(FailureKind::NotStarted, "the session was lost")));
         };
-        let mut outcome = match &job.migration.up.execution {
-            Execution::Transaction { modes } => {
-                transactional::apply(&self.run, &mut session, (job, modes), tell).await
-            }
-            Execution::Steps(steps) => {
-                by_step::apply(&self.run, &mut session, (job, steps), tell).await
+        let work = async {
+            match &job.migration.up.execution {
+                Execution::Transaction { modes } => {
+                    transactional::apply(&self.run, &mut session, (job, modes), tell).await
+                }
+                Execution::Steps(steps) => {
+                    by_step::apply(&self.run, &mut session, (job, steps), tell).await
+                }
             }
         };
+        let mut outcome = self.run.answered(FailureKind::Unknown, work).await;
         match &mut outcome {
             Ok(_) if session.is_fit() => self.session = Some(session),
             Ok(_) => session.discard(),

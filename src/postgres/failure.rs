@@ -25,6 +25,18 @@ pub(super) fn lost(kind: FailureKind, error: Option<&Error>) -> Box<Failure> {
     Box::new(Failure::new(kind, message).hint("run `migraph up` again"))
 }
 
+/// The server has stopped answering, and nobody has closed the session.
+pub(super) fn silence(kind: FailureKind) -> Box<Failure> {
+    let message = match kind {
+        FailureKind::NotStarted => "the server has not answered for too long: nothing was sent",
+        _ => {
+            "the server has not answered for too long: it is not known what became of the migration, and the server may still be at work on it"
+        }
+    };
+    let hint = "`migraph status` tells what is applied, once the server answers; the next `migraph up` waits for what is still at work";
+    Box::new(Failure::new(kind, message).hint(hint))
+}
+
 /// An error with an SQLSTATE in answer to a message of a transaction, behind
 /// `completed` statements.
 pub(super) fn of_message(

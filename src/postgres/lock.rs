@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio_postgres::{Client, Error};
 
 use super::holder::{Holder, holders};
@@ -25,6 +26,9 @@ const PING: Duration = Duration::from_millis(250);
 const PINGS_PER_CHECK: usize = 20;
 /// A server that does not answer for so long is taken for lost.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long what has been asked of such a server, cancel requests above all, is
+/// waited for.
+const LAST_WORD: Duration = Duration::from_secs(15);
 
 /// What a new run waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub struct RunLock {
     client: Client,
     keys: Keys,
     run_key: i64,
+    /// True once the server did not answer, with its session still open.
+    silent: watch::Sender<bool>,
 }
 
 impl RunLock {
@@ -88,7 +94,7 @@ impl RunLock {
         wait.until_granted(WaitingFor::Orphan).await?;
         client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&keys.work]).await?;
         client.query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&run_key]).await?;
-        Ok(Self { client, keys, run_key })
+        Ok(Self { client, keys, run_key, silent: watch::Sender::new(false) })
     }
 
     /// The coordinator's session. It must never be in a transaction for long.
@@ -107,10 +113,23 @@ impl RunLock {
                 tokio::time::sleep(PING).await;
             }
             let answer = tokio::time::timeout(PING_TIMEOUT, self.client.batch_execute(""));
-            if !matches!(answer.await, Ok(Ok(()))) {
-                return;
+            match answer.await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    self.silent.send_replace(true);
+                    return;
+                }
             }
         }
+    }
+
+    /// Ends when the server has been silent for so long that nothing asked of it will
+    /// be answered any more. Its sessions stay open: nobody has closed them.
+    pub(super) async fn silenced(&self) {
+        // The other end lives as long as we do.
+        let _ = self.silent.subscribe().wait_for(|silent| *silent).await;
+        tokio::time::sleep(LAST_WORD).await;
     }
 
     /// The key that workers hold, shared.

@@ -31,4 +31,5 @@ mod room;
 mod sample;
 mod segments;
 mod settings;
+mod silence;
 mod statements;
