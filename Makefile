@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: demo test faults bench setup setup-test
+.PHONY: demo test test-versions faults bench setup setup-test
 
 # Ephemeral servers are thrown away: memory is the place for them.
 SCRATCH := $(shell test -d /dev/shm -a -w /dev/shm && echo /dev/shm || echo $${TMPDIR:-/tmp})
@@ -25,6 +25,10 @@ test: setup-test
 	cargo clippy --locked --all-targets -- -D warnings
 	TMPDIR=$(SCRATCH) cargo test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# The tests that need a server, on PostgreSQL 13 and 18, which are fetched once.
+test-versions: setup-test
+	TMPDIR=$(SCRATCH) .ci/versions
 
 # The long campaign against a real server, and the long simulation of the run loop.
 faults: setup-test

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput};
 use migraph::load::{LoadOptions, Loaded, load};
-use migraph::parse::Depth;
-use migraph::plan::{Estimator, Plan, Timings};
+use migraph::parse::{Depth, Unlisted};
+use migraph::plan::{Estimator, Plan, Separation, Timings};
 
 const FILES: u64 = 2_000;
 
@@ -22,7 +22,7 @@ fn main() {
     workload::write(dir.path(), &files).expect("room for the files");
     let paths: Vec<PathBuf> = files.iter().map(|file| workload::path(dir.path(), file)).collect();
     let loaded = |depth| {
-        let options = LoadOptions { dir: dir.path().to_owned(), assume_chain: false, depth };
+        let options = LoadOptions { dir: dir.path().to_owned(), unlisted: Unlisted::Refuse, depth };
         load(&options).expect("the generated files are valid")
     };
 
@@ -45,6 +45,12 @@ fn plan(loaded: &Loaded) -> usize {
     let graph = &loaded.graph;
     let migrations = graph.nodes().map(|node| graph.migration(node));
     let estimator = Estimator::new(Timings::default(), migrations);
-    let plan = Plan::new(graph, &vec![true; graph.len()], &BTreeSet::new(), &estimator);
+    let plan = Plan::new(
+        graph,
+        &vec![true; graph.len()],
+        &BTreeSet::new(),
+        &estimator,
+        Separation::declared(graph),
+    );
     black_box(plan.layers().len())
 }

@@ -9,12 +9,14 @@
 //! The modules are layered: each uses only those above it in `docs/design/`'s
 //! list, and everything down to [`engine`] is pure (`tests/layering.rs`).
 
+pub mod analyse;
 pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod exec;
 mod exit;
 pub mod graph;
+pub mod import;
 pub mod load;
 pub mod model;
 pub mod ops;
@@ -22,6 +24,7 @@ pub mod parse;
 pub mod plan;
 pub mod postgres;
 mod report;
+pub mod sql;
 mod suggest;
 pub mod syntax;
 

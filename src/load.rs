@@ -1,5 +1,6 @@
 //! From a directory to a graph. The only reader of migration files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{Code, Diagnostic, Diagnostics, Place, Source, shown_path};
-use crate::parse::{self, Depth, ParsedFile};
+use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place, Source, shown_path};
+use crate::parse::{self, Depth, ParsedFile, Unlisted};
+use crate::sql::Reading;
 use crate::syntax::on_large_stack;
 
 /// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
@@ -25,8 +27,8 @@ const MAX_PROBLEMS: usize = 1_000;
 pub struct LoadOptions {
     /// The migrations directory.
     pub dir: PathBuf,
-    /// Whether a file without a header depends on the one before it.
-    pub assume_chain: bool,
+    /// What to take a file for that says nothing about its dependencies.
+    pub unlisted: Unlisted,
     /// How closely each script is looked at.
     pub depth: Depth,
 }
@@ -36,6 +38,8 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// Its migrations.
     pub graph: MigrationGraph,
+    /// What the up scripts say, at [`Depth::Meaning`].
+    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
     /// What is worth saying and in nobody's way.
     pub warnings: Diagnostics,
 }
@@ -46,11 +50,10 @@ pub struct Loaded {
 /// Files and directories whose names begin with `.` are left out; symbolic links
 /// are followed. The order is that of the paths, so it is the same everywhere.
 pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
-    let mut files = find(&options.dir)?;
-    files.sort();
+    let files = files(&options.dir)?;
     let depth = options.depth;
     let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
-    let set = parse::settle(parsed, options.assume_chain);
+    let set = parse::settle(parsed, options.unlisted);
     let mut diagnostics = set.diagnostics;
     let graph = match graph::build(set.migrations, &set.broken) {
         Ok(graph) => Some(graph),
@@ -63,7 +66,7 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
     limit(&mut diagnostics);
     match graph {
         Some(graph) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { graph, warnings: diagnostics })
+            Ok(Loaded { graph, readings: set.readings, warnings: diagnostics })
         }
         _ => Err(diagnostics),
     }
@@ -79,8 +82,8 @@ fn limit(diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The migration files below `dir`, or why there can be none.
-fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+/// The migration files below `dir`, sorted, or why there can be none.
+pub fn files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut files = Vec::new();
     let mut problems = directory_problem(dir);
     let visible = |entry: &DirEntry| {
@@ -105,6 +108,7 @@ fn find(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
                 "migrations are files ending in `.sql`; `--dir DIR` names another directory",
             ));
     }
+    files.sort();
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }
 
@@ -125,7 +129,7 @@ fn is_sql(path: &Path) -> bool {
 
 /// What lies beside the migrations is nobody's business, unless migrations may
 /// lie in it.
-fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
+pub(crate) fn walk_problem(dir: &Path, error: &walkdir::Error) -> Option<Diagnostic> {
     let path = error.path().filter(|path| *path != dir)?;
     let message = match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => {
@@ -177,6 +181,14 @@ fn read(path: PathBuf, depth: Depth) -> ParsedFile {
             let problem = unreadable(&source, refusal);
             parse::unreadable(source, problem)
         }
+    }
+}
+
+/// The text of one file, for those who read other files than migraph's own.
+pub(crate) fn read_source(path: PathBuf) -> Result<Source, Diagnostic> {
+    match bytes_of(&path) {
+        Ok(bytes) => parse::source(path, bytes),
+        Err(refusal) => Err(unreadable(&Arc::new(Source::new(path, "")), refusal)),
     }
 }
 

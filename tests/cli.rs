@@ -163,7 +163,8 @@ fn strict_takes_warnings_for_errors() {
 #[test]
 fn assume_chain_is_the_way_out_for_files_without_headers() {
     let dir = ["--dir", "fixtures/bad/no_headers", "--assume-chain", "--offline"];
-    assert_eq!(migraph(&with(&dir, &["validate"])).stdout, "5 migrations valid\n");
+    let valid = migraph(&with(&dir, &["validate"])).stdout;
+    assert!(valid.starts_with("5 migrations valid"), "{valid}");
     let plan = migraph(&with(&dir, &["plan"]));
     assert!(plan.stdout.starts_with("5 migrations in 5 layers"), "{}", plan.stdout);
 }

@@ -19,7 +19,7 @@ use std::process::Command;
 use common::{Ran, command, migraph, repository, run, temporary_dir};
 use migraph::load::{LoadOptions, load};
 use migraph::model::{Execution, Migration, Script, Statement, StatementKind, Step};
-use migraph::parse::Depth;
+use migraph::parse::{Depth, Unlisted};
 
 /// The directories in `fixtures/{group}`, sorted.
 fn situations(group: &str) -> Vec<String> {
@@ -69,6 +69,29 @@ fn what_is_good_is_read_and_planned() {
     }
 }
 
+/// Each layout of other tools, and what is made of it: what is said, the files, and
+/// that they are what `validate` accepts.
+#[test]
+fn what_other_tools_have_is_imported() {
+    for layout in situations("import") {
+        let dir = temporary_dir();
+        let out = dir.path().join("out");
+        let out = out.to_str().unwrap();
+        let ran = migraph(&["import", &format!("fixtures/import/{layout}"), "--out", out]);
+        assert!(ran.stdout.starts_with(&format!("layout {layout} (guessed)\n")), "{ran:?}");
+        let checked = validate(out);
+        assert_eq!(checked.code, 0, "{layout}: {}", checked.stderr);
+        let mut text = format!("exit {}\n{}----\n{}", ran.code, ran.stdout, ran.stderr);
+        let mut files: Vec<_> = fs::read_dir(out).unwrap().map(|it| it.unwrap().path()).collect();
+        files.sort();
+        for file in files {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let _ = write!(text, "==== {name}\n{}", fs::read_to_string(&file).unwrap());
+        }
+        snapshot(&format!("import__{layout}"), &text);
+    }
+}
+
 /// A snapshot whose directory is gone would say nothing for ever.
 #[test]
 fn every_snapshot_has_its_fixture() {
@@ -76,19 +99,24 @@ fn every_snapshot_has_its_fixture() {
         let prefix = format!("{group}__");
         situations(group).into_iter().map(move |name| format!("{prefix}{name}.snap"))
     };
-    let expected: BTreeSet<_> = with_prefix("bad").chain(with_prefix("good")).collect();
+    let groups = ["bad", "good", "import"];
+    let expected: BTreeSet<_> = groups.into_iter().flat_map(with_prefix).collect();
+    let is_of = |name: &str, group: &str| name.starts_with(&format!("{group}__"));
     let entries = fs::read_dir(repository().join("tests/snapshots")).unwrap();
     let found: BTreeSet<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("bad__") || name.starts_with("good__"))
+        .filter(|name| groups.iter().any(|group| is_of(name, group)))
         .collect();
     assert_eq!(found, expected);
 }
 
 /// What is in the migrations, where the plan does not show it.
 fn read(dir: &str) -> String {
-    let options =
-        LoadOptions { dir: repository().join(dir), assume_chain: false, depth: Depth::Syntax };
+    let options = LoadOptions {
+        dir: repository().join(dir),
+        unlisted: Unlisted::Refuse,
+        depth: Depth::Syntax,
+    };
     let graph = load(&options).unwrap().graph;
     let mut out = String::new();
     for node in graph.nodes() {

@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room of the house, each behind those it may use.
-const LAYERS: [&str; 18] = [
-    "model", "suggest", "syntax", "sql", "parse", "graph", "load", "analyse", "plan", "engine",
-    // Above: pure, files aside. Below: a runtime and a database.
+const LAYERS: [&str; 19] = [
+    "model", "suggest", "syntax", "sql", "parse", "graph", "load", "analyse", "import", "plan",
+    "engine", // Above: pure, files aside. Below: a runtime and a database.
     "postgres", "exec", "ops", "report", "config", "exit", "cli", "lib",
 ];
 
@@ -31,12 +31,13 @@ const IMPURE: [&str; 8] = [
 ];
 
 /// Crates that only some rooms may name.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 7] = [
     ("squawk_lexer", &["syntax", "sql"]),
     ("squawk_parser", &["syntax", "sql"]),
     ("squawk_syntax", &["syntax", "sql"]),
     ("petgraph", &["graph"]),
     ("nom", &["parse"]),
+    ("yaml_rust2", &["import"]),
     ("clap", &["cli"]),
 ];
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use migraph::graph::{self, MigrationGraph, Node};
 use migraph::model::{Code, Diagnostic, Diagnostics, Migration, Place};
-use migraph::parse::{Depth, parse, settle};
-use migraph::plan::{Estimator, Plan, ReadyQueue, Schedule, Timings, simulate};
+use migraph::parse::{Depth, Unlisted, parse, settle};
+use migraph::plan::{Claim, Estimator, Plan, ReadyQueue, Schedule, Separation, Timings, simulate};
 use migraph::syntax::{on_large_stack, statements};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -27,7 +27,7 @@ fn survives(bytes: &[u8]) {
     let file = on_large_stack(|| parse("0001_any.sql".into(), bytes.to_vec(), Depth::Syntax));
     let works = file.scripts.is_some();
     assert!(works || file.diagnostics.iter().any(Diagnostic::is_error), "refused without a reason");
-    let set = settle(vec![file], false);
+    let set = settle(vec![file], Unlisted::Refuse);
     for one in &set.diagnostics {
         assert!(!one.message.is_empty() && !one.message.contains('\n'), "{one:?}");
         one.place.iter().chain(&one.related).for_each(place_is_inside);
@@ -234,6 +234,9 @@ fn statements_and_what_is_between_them_are_the_whole_text() {
 struct Shape {
     dependencies: Vec<BTreeSet<usize>>,
     exclusive: Vec<BTreeSet<usize>>,
+    /// Node, resource, and the two sets of a claim.
+    claims: Vec<(usize, usize, u16, u16)>,
+    alone: Vec<usize>,
     milliseconds: Vec<u32>,
 }
 
@@ -254,7 +257,7 @@ impl Shape {
             text += "SELECT 1;";
             parse(format!("{}.sql", id(n)).into(), text.into_bytes(), Depth::Tokens)
         });
-        let set = settle(files.collect(), false);
+        let set = settle(files.collect(), Unlisted::Refuse);
         assert!(set.diagnostics.is_empty(), "{:?}", set.diagnostics);
         set.migrations
     }
@@ -263,11 +266,26 @@ impl Shape {
         graph::build(self.migrations(), &[])
     }
 
+    /// What the authors say, and a few claims beside it.
+    fn separation(&self, graph: &MigrationGraph) -> Separation {
+        let mut separation = Separation::declared(graph);
+        let nodes = nodes_by_number(self, graph);
+        let resources: Vec<_> = (0..4).map(|n| separation.resource(format!("table {n}"))).collect();
+        for (node, resource, holds, excludes) in &self.claims {
+            let claim = Claim { holds: *holds, excludes: *excludes };
+            separation.claim(nodes[*node], resources[*resource], claim);
+        }
+        for node in &self.alone {
+            separation.alone(nodes[*node], "it drops a type");
+        }
+        separation
+    }
+
     fn plan(&self, graph: &MigrationGraph, applied: &BTreeSet<Node>) -> Plan {
         let timings = self.milliseconds.iter().enumerate();
         let timings: Timings = timings.map(|(n, ms)| (id(n), f64::from(*ms))).collect();
         let estimator = Estimator::new(timings, graph.nodes().map(|node| graph.migration(node)));
-        Plan::new(graph, &vec![true; graph.len()], applied, &estimator)
+        Plan::new(graph, &vec![true; graph.len()], applied, &estimator, self.separation(graph))
     }
 }
 
@@ -277,14 +295,17 @@ fn shape() -> impl Strategy<Value = Shape> {
         let some = |at: usize| proptest::collection::btree_set(0..at.max(1), 0..4);
         let dependencies: Vec<_> = (0..n).map(some).collect();
         let exclusive = proptest::collection::vec((0..n, 0..n), 0..n);
+        let claims = proptest::collection::vec((0..n, 0_usize..4, 1_u16..8, 0_u16..8), 0..n);
+        let alone = proptest::collection::vec(0..n, 0..3);
         let times = proptest::collection::vec(0_u32..50, n);
-        (dependencies, exclusive, times).prop_map(move |(mut dependencies, pairs, milliseconds)| {
+        let all = (dependencies, exclusive, claims, alone, times);
+        all.prop_map(move |(mut dependencies, pairs, claims, alone, milliseconds)| {
             dependencies[0].clear();
             let mut exclusive = vec![BTreeSet::new(); n];
             for (a, b) in pairs.into_iter().filter(|(a, b)| a != b) {
                 exclusive[a].insert(b);
             }
-            Shape { dependencies, exclusive, milliseconds }
+            Shape { dependencies, exclusive, claims, alone, milliseconds }
         })
     })
 }
@@ -446,8 +467,11 @@ fn may_start(
     node: Node,
 ) {
     assert!(plan.dependencies(node).iter().all(|it| applied.contains(it)), "too early");
-    let conflicting = plan.conflicts(node).iter().find(|it| queue.running().contains(it));
-    assert_eq!(conflicting, None, "runs beside what it excludes");
+    let separation = plan.separation();
+    let mut others = queue.running().iter().filter(|it| **it != node);
+    assert_eq!(others.find_map(|it| separation.between(node, *it)), None, "is not kept apart");
+    let alone = queue.running().iter().find(|it| separation.is_alone(**it).is_some());
+    assert!(alone.is_none() || queue.running().len() == 1, "does not run alone");
     if schedule == Schedule::Layers {
         let layers: BTreeSet<_> = queue.running().iter().map(|it| plan.layer(*it)).collect();
         assert_eq!(layers.len(), 1, "layers are mixed");

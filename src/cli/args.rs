@@ -4,10 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::import::Layout;
 use crate::parse::parse_timeout;
 use crate::plan::Schedule;
+use crate::report::findings::Style;
 
 /// What `migraph` alone prints.
 pub(super) const GUIDE: &str = "\
@@ -18,6 +21,7 @@ migraph runs the SQL migrations of a directory in parallel on PostgreSQL.
   migraph up --ephemeral     try it on a PostgreSQL that is thrown away
   migraph up                 apply what is pending
   migraph status             show what is applied
+  migraph import DIR         take over the migrations of another tool
 
 Each file says what it needs in its header: -- @dependencies: [0001_users]
 `migraph help` lists every verb and flag.
@@ -80,8 +84,12 @@ pub(super) enum Verb {
     Up(UpArgs),
     /// Show what is applied, pending, changed or unknown
     Status(StatusArgs),
+    /// Show or write the dependencies that the SQL implies
+    Infer(InferArgs),
     /// Say what became of a migration that was left half done outside a transaction
     Repair(RepairArgs),
+    /// Make migration files of those of another tool
+    Import(ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,6 +103,9 @@ pub(super) struct PlanArgs {
     /// How many workers to estimate for; without it 4, or what the server can spare
     #[arg(long, short, value_name = "N", value_parser = jobs())]
     pub(super) jobs: Option<u16>,
+    /// Keep only apart what `@exclusiveWith` says, whatever the SQL says
+    #[arg(long)]
+    pub(super) trust_declared: bool,
     /// The same as `--format dot`
     #[arg(long, conflicts_with = "format")]
     pub(super) dot: bool,
@@ -113,7 +124,7 @@ pub(super) struct ValidateArgs {
     pub(super) strict: bool,
     /// How to print it
     #[arg(long, default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: ValidateFormat,
 }
 
 #[derive(Debug, clap::Args)]
@@ -138,6 +149,9 @@ pub(super) struct UpArgs {
     /// How many seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(super) wait_lock: u32,
+    /// Keep only apart what `@exclusiveWith` says, whatever the SQL says
+    #[arg(long)]
+    pub(super) trust_declared: bool,
     /// Cancel what runs when a migration fails
     #[arg(long, conflicts_with = "keep_going")]
     pub(super) fail_fast: bool,
@@ -172,6 +186,41 @@ pub(super) struct StatusArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct InferArgs {
+    /// Print a patch
+    #[arg(long, conflicts_with = "write")]
+    pub(super) diff: bool,
+    /// Write the dependencies into the headers, and change nothing else
+    #[arg(long)]
+    pub(super) write: bool,
+    /// Keep all of the history's result, or leave what commutes unordered
+    #[arg(long, default_value = "strict")]
+    pub(super) order: OrderArg,
+    /// Keep dependencies that are declared and not implied by the SQL
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(super) keep_declared: bool,
+    /// How to print it
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OrderArg {
+    /// The order of a table's columns too
+    Strict,
+    /// What commutes stays unordered
+    Relaxed,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct RepairArgs {
     /// The migration: its id or its file
     pub(super) id: String,
@@ -202,6 +251,43 @@ pub(super) struct RepairChoice {
     pub(super) mark_applied: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// The other tool's directory
+    #[arg(value_name = "DIR")]
+    pub(super) source: PathBuf,
+    /// The layout of the directory; without it, it is guessed
+    #[arg(long, value_name = "LAYOUT", value_parser = layout())]
+    pub(super) from: Option<Layout>,
+    /// Where to write the files: a directory that is empty or is not there yet
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Let each migration depend on the one before it
+    #[arg(long)]
+    pub(super) chain: bool,
+    /// Put VALUE in for ${NAME}, {{ NAME }}, {{ .NAME }} and their like
+    #[arg(long, value_name = "NAME=VALUE", value_parser = define)]
+    pub(super) define: Vec<(String, String)>,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How to print the result
+    #[arg(long, default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// The names of the layouts are the library's.
+fn layout() -> impl clap::builder::TypedValueParser<Value = Layout> {
+    let names = PossibleValuesParser::new(Layout::ALL.map(Layout::as_str));
+    let of = |name: String| Layout::ALL.into_iter().find(|it| it.as_str() == name);
+    names.try_map(move |name| of(name).ok_or("no such layout"))
+}
+
+fn define(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected `NAME=VALUE`")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// More than PostgreSQL's usual 100 connections is a slip of the finger, but
 /// not ours to forbid.
 fn jobs() -> clap::builder::RangedI64ValueParser<u16> {
@@ -224,6 +310,71 @@ pub(super) enum PlanFormat {
     Text,
     Json,
     Dot,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ValidateFormat {
+    /// For people, on stderr
+    Text,
+    /// One versioned document
+    Json,
+    /// `file:line:column: error: message [code]`
+    Gcc,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for reports of test results
+    Junit,
+}
+
+/// What a command that ends badly is to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text on stderr.
+    Text,
+    /// The JSON document.
+    Json,
+    /// A form for findings.
+    Style(Style),
+}
+
+impl Form {
+    /// The form of this name; text where there is none.
+    pub(super) fn named(name: &str) -> Self {
+        ValidateFormat::from_str(name, false).map_or(Self::Text, Self::from)
+    }
+}
+
+impl From<ValidateFormat> for Form {
+    fn from(format: ValidateFormat) -> Self {
+        match format {
+            ValidateFormat::Text => Self::Text,
+            ValidateFormat::Json => Self::Json,
+            ValidateFormat::Gcc => Self::Style(Style::Gcc),
+            ValidateFormat::Github => Self::Style(Style::Github),
+            ValidateFormat::Sarif => Self::Style(Style::Sarif),
+            ValidateFormat::Junit => Self::Style(Style::Junit),
+        }
+    }
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+impl From<PlanFormat> for Form {
+    fn from(format: PlanFormat) -> Self {
+        match format {
+            PlanFormat::Text | PlanFormat::Dot => Self::Text,
+            PlanFormat::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
+use super::args::Form;
 use super::problem::{Problematic, disagreements, interrupted, refused_setting};
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::graph::MigrationGraph;
+use crate::import::{ImportError, WriteError};
 use crate::model::{Diagnostic, Diagnostics};
-use crate::ops::{RepairError, ServerError, UnknownTargets, UpError};
+use crate::ops::{FileError, RepairError, ServerError, UnknownTargets, UpError};
 use crate::postgres::LockError;
 use crate::postgres::ephemeral::EphemeralError;
 use crate::report::diagnostics;
 use crate::report::document::{Document, Empty, Problem};
+use crate::report::findings::{Finding, Findings};
 use crate::report::{output, waiting};
 
 /// Why a command did not do what it was asked to.
@@ -42,10 +45,18 @@ pub(super) enum CliError {
     Disagree(Vec<Problematic>),
     /// Migrations that cannot be resumed.
     Interrupted(Vec<Problematic>),
+    /// A file that could not be read or written.
+    File(FileError),
     /// A repair that cannot be.
     Repair(RepairError),
     /// No ephemeral server.
     Ephemeral(EphemeralError),
+    /// A directory that cannot be imported.
+    Import(ImportError),
+    /// No place for what is imported.
+    Write(WriteError),
+    /// `import` without `--out`.
+    NoTarget,
     /// The system refused something that every program needs.
     System(std::io::Error),
     /// A signal came before anything ran.
@@ -64,10 +75,16 @@ impl CliError {
             | Self::NoSuchFile(_)
             | Self::Timings { .. }
             | Self::Tuning(_)
+            | Self::Import(_)
+            | Self::Write(WriteError::NotEmpty(_) | WriteError::NotDirectory(_))
+            | Self::NoTarget
             | Self::Repair(RepairError::NoStep { .. }) => Exit::Usage,
-            Self::Files(_) | Self::Interrupted(_) | Self::Repair(_) | Self::System(_) => {
-                Exit::Failed
-            }
+            Self::Files(_)
+            | Self::Interrupted(_)
+            | Self::File(_)
+            | Self::Repair(_)
+            | Self::System(_)
+            | Self::Write(_) => Exit::Failed,
             Self::Lock(LockError::TimedOut { .. }) => Exit::Locked,
             Self::Lock(LockError::Lost(_)) | Self::Server(_) | Self::Ephemeral(_) => Exit::Connect,
             Self::Disagree(_) => Exit::Disagree,
@@ -76,12 +93,19 @@ impl CliError {
     }
 
     /// Says it: on stderr as text, or as the one document on stdout.
-    pub(super) fn report(&self, command: &'static str, json: bool) -> Exit {
-        if json {
-            let document = Document::new(command, false, Empty {}).errors(self.problems());
-            output::data(&document.render());
-        } else {
-            output::log(self.text().trim_end());
+    pub(super) fn report(&self, command: &'static str, form: Form) -> Exit {
+        match form {
+            Form::Text => output::log(self.text().trim_end()),
+            Form::Json => {
+                let errors = self.findings().iter().map(Problem::of).collect();
+                let document = Document::new(command, false, Empty {}).errors(errors);
+                output::data(&document.render());
+            }
+            Form::Style(style) => {
+                let (all, files) = (self.findings(), vec![]);
+                let found = Findings { command, all, files, strict: false, complete: false };
+                output::data(&style.render(&found));
+            }
         }
         self.exit()
     }
@@ -89,7 +113,9 @@ impl CliError {
     fn text(&self) -> String {
         match self {
             Self::Usage(error) => error.render().ansi().to_string(),
-            Self::ConfigFile(all) => diagnostics::render(all),
+            Self::ConfigFile(all) | Self::Import(ImportError::Unreadable(all)) => {
+                diagnostics::render(all)
+            }
             Self::Files(all) => {
                 format!(
                     "{}{} in the migrations; nothing was run",
@@ -104,18 +130,20 @@ impl CliError {
         }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    fn findings(&self) -> Vec<Finding> {
         match self {
-            Self::Files(all) | Self::ConfigFile(all) => all.iter().map(Problem::of).collect(),
+            Self::Files(all)
+            | Self::ConfigFile(all)
+            | Self::Import(ImportError::Unreadable(all)) => all.iter().map(Finding::from).collect(),
             Self::Disagree(all) | Self::Interrupted(all) | Self::Tuning(all) => {
-                all.iter().map(Problematic::problem).collect()
+                all.iter().map(Problematic::finding).collect()
             }
             Self::Usage(error) => {
                 let text = error.render().to_string();
                 let message = text.strip_prefix("error: ").unwrap_or(&text).trim().to_owned();
-                vec![Problem::new("usage", message, String::new())]
+                vec![Finding::of_command("usage", message, vec![])]
             }
-            other => vec![other.single().problem()],
+            other => vec![other.single().finding()],
         }
     }
 
@@ -154,7 +182,15 @@ impl CliError {
             Self::Lock(error @ LockError::Lost(_)) => {
                 one("connection-lost", error.to_string(), String::new())
             }
+            Self::File(error) => one("file", error.to_string(), String::new()),
             Self::Repair(error) => one("repair", error.to_string(), repair_help(error)),
+            Self::Import(error) => one("import", error.to_string(), error.help()),
+            Self::Write(error) => one("import-target", error.to_string(), write_help(error)),
+            Self::NoTarget => one(
+                "no-target",
+                "`import` needs a directory to write to".to_owned(),
+                "name it with `--out DIR`, or look first with `--dry-run`".to_owned(),
+            ),
             Self::Ephemeral(error) => one("ephemeral", error.to_string(), String::new()),
             Self::System(error) => {
                 one("system", format!("the system refused: {error}"), String::new())
@@ -210,6 +246,16 @@ fn repair_help(error: &RepairError) -> String {
             "`migraph status` shows what is unfinished".to_owned()
         }
         _ => String::new(),
+    }
+}
+
+fn write_help(error: &WriteError) -> String {
+    match error {
+        WriteError::Refused { source, .. } => source.to_string(),
+        _ => {
+            "`--out` takes a directory that is empty or is not there yet: nothing is ever replaced"
+                .to_owned()
+        }
     }
 }
 

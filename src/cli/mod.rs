@@ -2,6 +2,8 @@
 
 mod args;
 mod error;
+mod import;
+mod infer;
 mod plan;
 mod problem;
 mod repair;
@@ -23,7 +25,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::config::{self, ConfigFile, Environment};
 use crate::exit::Exit;
 use crate::report::output;
-use args::{Args, Verb};
+use args::{Args, Form, Verb};
 use error::CliError;
 
 /// Runs the program with `args` (the program's name first).
@@ -39,23 +41,27 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
-    let json = asks_for_json(&args);
+    // Before the command line is understood, an error must know its form.
+    let flag = value_of(&args, "--format").and_then(OsStr::to_str);
+    let form = |name: Option<&str>| Form::named(name.unwrap_or_default());
     let environment = match Environment::of_process().or_dot_env(Path::new(".")) {
         Ok(environment) => environment,
-        Err(error) => return CliError::Config(error).report("migraph", json),
+        Err(error) => return CliError::Config(error).report("migraph", form(flag)),
     };
+    let flag = flag.or_else(|| environment.get("MIGRAPH_FORMAT"));
     let file = match config_file(&args, &environment) {
         Ok(file) => file,
-        Err(error) => return error.report("migraph", json),
+        Err(error) => return error.report("migraph", form(flag)),
     };
-    match parse(args, &environment, &file) {
+    let flag = flag.or_else(|| file.get("format"));
+    match parse(&args, &environment, &file) {
         Ok(args) => dispatch(args, &environment, &file),
         // --help and --version are "errors" too; they go to stdout.
         Err(error) if !error.use_stderr() => {
             output::data(&error.render().ansi().to_string());
             Exit::Done
         }
-        Err(error) => CliError::Usage(Box::new(error)).report("migraph", json),
+        Err(error) => CliError::Usage(Box::new(error)).report("migraph", form(flag)),
     }
 }
 
@@ -98,27 +104,35 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
     };
     match verb {
         Verb::Plan(verb) => {
-            let json = verb.format == args::PlanFormat::Json;
-            plan::run(&args.global, &verb, environment).unwrap_or_else(|it| it.report("plan", json))
+            let form = Form::from(verb.format);
+            plan::run(&args.global, &verb, environment).unwrap_or_else(|it| it.report("plan", form))
         }
         Verb::Validate(verb) => {
-            let json = verb.format == args::Format::Json;
-            validate::run(&args.global, &verb).unwrap_or_else(|it| it.report("validate", json))
+            let form = Form::from(verb.format);
+            validate::run(&args.global, &verb).unwrap_or_else(|it| it.report("validate", form))
         }
         Verb::Up(verb) => {
-            let json = verb.format == args::Format::Json;
+            let form = Form::from(verb.format);
             up::run(&args.global, &verb, (environment, file))
-                .unwrap_or_else(|it| it.report("up", json))
+                .unwrap_or_else(|it| it.report("up", form))
         }
         Verb::Status(verb) => {
-            let json = verb.format == args::Format::Json;
+            let form = Form::from(verb.format);
             status::run(&args.global, &verb, environment)
-                .unwrap_or_else(|it| it.report("status", json))
+                .unwrap_or_else(|it| it.report("status", form))
+        }
+        Verb::Infer(verb) => {
+            let form = Form::from(verb.format);
+            infer::run(&args.global, &verb).unwrap_or_else(|it| it.report("infer", form))
         }
         Verb::Repair(verb) => {
-            let json = verb.format == args::Format::Json;
+            let form = Form::from(verb.format);
             repair::run(&args.global, &verb, environment)
-                .unwrap_or_else(|it| it.report("repair", json))
+                .unwrap_or_else(|it| it.report("repair", form))
+        }
+        Verb::Import(verb) => {
+            let form = Form::from(verb.format);
+            import::run(&args.global, &verb).unwrap_or_else(|it| it.report("import", form))
         }
     }
 }
@@ -126,7 +140,7 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
 /// `MIGRAPH_JOBS` and its like stand for the flag when it is not given, and behind
 /// them the configuration file.
 fn parse(
-    args: Vec<OsString>,
+    args: &[OsString],
     environment: &Environment,
     file: &ConfigFile,
 ) -> Result<Args, clap::Error> {
@@ -196,10 +210,4 @@ fn refuse_two_servers(
         )),
         _ => Ok(()),
     }
-}
-
-/// Before the command line is understood, an error must know its form.
-fn asks_for_json(args: &[OsString]) -> bool {
-    let is = |at: usize, text: &str| args.get(at).is_some_and(|arg| arg == text);
-    (1..args.len()).any(|at| is(at, "--format=json") || is(at, "--format") && is(at + 1, "json"))
 }

@@ -6,7 +6,6 @@ use super::setup;
 use crate::config::Environment;
 use crate::exit::Exit;
 use crate::ops::{self, PlanOptions};
-use crate::parse::Depth;
 use crate::report::document::{Document, PlanBody};
 use crate::report::{dot, output, plan};
 
@@ -15,12 +14,13 @@ pub(super) fn run(
     args: &PlanArgs,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
-    let loaded = setup::files(global, Depth::Tokens)?;
+    let loaded = setup::files(global, setup::depth(args.trust_declared))?;
     let graph = &loaded.graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: setup::timings(args.timings.as_deref())?,
         jobs: args.jobs.map(usize::from),
+        separation: ops::separation(&loaded, args.trust_declared),
     };
     let target = setup::database(global, environment)?;
     let ledger = setup::ledger(global);

@@ -6,7 +6,7 @@ use crate::ops::Interrupted;
 use crate::plan::Comparison;
 use crate::postgres::RefusedSetting;
 use crate::report::diagnostics::Message;
-use crate::report::document::{JsonPlace, Problem};
+use crate::report::findings::Finding;
 
 /// One of several things that are wrong, with its place.
 pub(super) struct Problematic {
@@ -27,12 +27,10 @@ impl Problematic {
         .render()
     }
 
-    pub(super) fn problem(&self) -> Problem {
-        let diagnostic = self.place.as_ref().map(JsonPlace::of);
-        Problem {
-            place: diagnostic,
-            help: self.help.clone(),
-            ..Problem::new(self.code, self.title.clone(), String::new())
+    pub(super) fn finding(&self) -> Finding {
+        Finding {
+            place: self.place.clone(),
+            ..Finding::of_command(self.code, self.title.clone(), self.help.clone())
         }
     }
 }

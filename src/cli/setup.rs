@@ -9,16 +9,32 @@ use super::args::Global;
 use super::error::CliError;
 use crate::config::{self, Environment};
 use crate::load::{LoadOptions, Loaded, load};
-use crate::parse::Depth;
+use crate::parse::{Depth, Unlisted};
 use crate::plan::Timings;
 use crate::postgres::{ConnectError, Ledger, Target, Waiting};
 use crate::report::progress::Verbosity;
 use crate::report::{output, waiting};
 
+/// How closely to look at scripts that will be planned or run.
+pub(super) fn depth(trust_declared: bool) -> Depth {
+    if trust_declared { Depth::Syntax } else { Depth::Meaning }
+}
+
 /// Loads the migrations directory.
 pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
+    let unlisted = if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse };
+    files_with(global, depth, unlisted)
+}
+
+/// Loads the migrations directory, taking files without dependencies for what
+/// `unlisted` says.
+pub(super) fn files_with(
+    global: &Global,
+    depth: Depth,
+    unlisted: Unlisted,
+) -> Result<Loaded, CliError> {
     let dir = global.dir.clone();
-    load(&LoadOptions { dir, assume_chain: global.assume_chain, depth }).map_err(CliError::Files)
+    load(&LoadOptions { dir, unlisted, depth }).map_err(CliError::Files)
 }
 
 /// The database, when one is set and `--offline` is not.

@@ -12,7 +12,6 @@ use crate::exec::{Ended, OnFailure, StopSignal};
 use crate::exit::Exit;
 use crate::load::Loaded;
 use crate::ops::{self, PlanOptions, UpOptions, UpReport};
-use crate::parse::Depth;
 use crate::plan::Timings;
 use crate::postgres::ephemeral::EphemeralServer;
 use crate::postgres::{Ledger, Target, Timeouts, Tuning};
@@ -25,12 +24,13 @@ pub(super) fn run(
     args: &UpArgs,
     (environment, file): (&Environment, &ConfigFile),
 ) -> Result<Exit, CliError> {
-    let loaded = setup::files(global, Depth::Syntax)?;
+    let loaded = setup::files(global, setup::depth(args.trust_declared))?;
     let graph = &loaded.graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: Timings::default(),
         jobs: args.jobs.map(usize::from),
+        separation: ops::separation(&loaded, args.trust_declared),
     };
     if args.format == Format::Text {
         warnings(&loaded.warnings);

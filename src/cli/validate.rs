@@ -3,27 +3,38 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::args::{Format, Global, ValidateArgs};
+use super::args::{Form, Global, ValidateArgs};
 use super::error::CliError;
 use super::setup;
 use crate::exit::Exit;
-use crate::model::{Code, Diagnostic, Diagnostics};
+use crate::load;
+use crate::model::{Code, Diagnostic, Diagnostics, Severity};
+use crate::ops;
 use crate::parse::Depth;
 use crate::report::document::{Document, Empty, Problem, ValidateBody};
+use crate::report::findings::{Finding, Findings};
 use crate::report::text::count;
 use crate::report::{diagnostics, output};
 
 pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let (migrations, found) = match setup::files(global, Depth::Syntax) {
-        Ok(loaded) => (Some(loaded.graph.len()), loaded.warnings),
+    let (migrations, found) = match setup::files(global, Depth::Meaning) {
+        Ok(loaded) => (Some(loaded.graph.len()), ops::validate(loaded)),
         Err(CliError::Files(found)) => (None, found),
         Err(other) => return Err(other),
     };
-    let found = touching(found, &wanted(global, &args.files)?);
-    let ok = !found.iter().any(|one| one.is_error() || args.strict);
-    match args.format {
-        Format::Json => json(migrations, found, args.strict),
-        Format::Text => text(global, migrations, &found, ok),
+    let wanted = wanted(global, &args.files)?;
+    let found = touching(found, &wanted);
+    let ok = !found.iter().any(|one| one.severity.fails(args.strict));
+    match Form::from(args.format) {
+        Form::Json => json(migrations, found, args.strict),
+        Form::Text => text(global, migrations, &found, ok),
+        Form::Style(style) => output::data(&style.render(&Findings {
+            command: "validate",
+            all: found.iter().filter(|one| !is_hidden(one, global)).map(Finding::from).collect(),
+            files: files(global, &wanted),
+            strict: args.strict,
+            complete: true,
+        })),
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
 }
@@ -49,6 +60,14 @@ fn real_path(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(itself)
 }
 
+/// The files that were looked at, or those of them that were named.
+fn files(global: &Global, wanted: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let mut all = load::files(&global.dir).unwrap_or_default();
+    let is_wanted = |path: &PathBuf| real_path(path).is_some_and(|path| wanted.contains(&path));
+    all.retain(|path| wanted.is_empty() || is_wanted(path));
+    all
+}
+
 /// What has a place in one of `files`, or in no file at all.
 fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
     let is_wanted = |path: &Path| real_path(path).is_some_and(|path| files.contains(&path));
@@ -61,14 +80,24 @@ fn touching(found: Diagnostics, files: &BTreeSet<PathBuf>) -> Diagnostics {
     found.into_iter().filter(|one| files.is_empty() || touches(one)).collect()
 }
 
+/// What is worth knowing and in nobody's way is for those who ask.
+fn is_hidden(one: &Diagnostic, global: &Global) -> bool {
+    one.severity == Severity::Info && !global.verbose
+}
+
 fn text(global: &Global, migrations: Option<usize>, found: &[Diagnostic], ok: bool) {
-    if !found.is_empty() {
-        output::log(diagnostics::render(found).trim_end());
+    let shown: Vec<_> = found.iter().filter(|one| !is_hidden(one, global)).cloned().collect();
+    if !shown.is_empty() {
+        output::log(diagnostics::render(&shown).trim_end());
     }
+    let notes = match found.len() - shown.len() {
+        0 => String::new(),
+        notes => format!("; {} (`-v` shows them)", count(notes, "note")),
+    };
     match (ok, migrations) {
         (true, _) if global.quiet => {}
-        (true, Some(migrations)) if found.is_empty() => {
-            output::data(&format!("{} valid\n", count(migrations, "migration")));
+        (true, Some(migrations)) if shown.is_empty() => {
+            output::data(&format!("{} valid{notes}\n", count(migrations, "migration")));
         }
         (true, None) => output::data("no problem in the files named; others have some\n"),
         _ => output::log(&diagnostics::summary(found)),
@@ -76,13 +105,16 @@ fn text(global: &Global, migrations: Option<usize>, found: &[Diagnostic], ok: bo
 }
 
 fn json(migrations: Option<usize>, found: Diagnostics, strict: bool) {
+    let (notes, found): (Diagnostics, Diagnostics) =
+        found.into_iter().partition(|one| one.severity == Severity::Info);
     let (errors, warnings): (Diagnostics, Diagnostics) =
-        found.into_iter().partition(|one| one.is_error() || strict);
-    let (ok, errors) = (errors.is_empty(), errors.iter().map(Problem::of).collect());
+        found.into_iter().partition(|one| one.severity.fails(strict));
+    let (ok, errors) =
+        (errors.is_empty(), errors.iter().map(|one| Problem::of(&one.into())).collect());
     output::data(&match migrations {
         Some(migrations) => {
             let document = Document::new("validate", ok, ValidateBody { migrations });
-            document.errors(errors).warnings(&warnings).render()
+            document.errors(errors).warnings(&warnings).notes(&notes).render()
         }
         None => Document::new("validate", ok, Empty {}).errors(errors).warnings(&warnings).render(),
     });

@@ -15,7 +15,7 @@ use crate::suggest::nearest;
 const NAME: &str = "migraph.toml";
 
 /// Flags whose value is a path, which is relative to the file.
-const PATHS: [&str; 2] = ["dir", "timings"];
+const PATHS: [&str; 3] = ["dir", "timings", "out"];
 
 /// What a configuration file says. Every key in it is a flag that exists; whether
 /// its value fits is the flag's own business.

@@ -189,7 +189,7 @@ fn cycle_problem(entries: &[Entry<'_>], cycle: &[usize]) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::{Depth, parse, settle};
+    use crate::parse::{Depth, Unlisted, parse, settle};
 
     /// The messages about files whose headers are `id: dependencies; excluded`.
     fn problems(files: &[&str], broken: &[&str]) -> Vec<String> {
@@ -202,7 +202,7 @@ mod tests {
             );
             parse(format!("{path}.sql").into(), text.into_bytes(), Depth::Tokens)
         };
-        let set = settle(files.iter().map(file).collect(), false);
+        let set = settle(files.iter().map(file).collect(), Unlisted::Refuse);
         let mut found = build(set.migrations, &set.broken).err().unwrap_or_default();
         Diagnostic::sort(&mut found);
         found.into_iter().map(|one| one.message).collect()

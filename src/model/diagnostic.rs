@@ -1,8 +1,8 @@
 //! A problem in the files, as data: rendering is [`crate::report`]'s work.
 
-use std::fmt;
 use std::sync::Arc;
 
+use super::code::Code;
 use super::source::{Location, Source, Span};
 
 /// How bad a problem is.
@@ -12,77 +12,27 @@ pub enum Severity {
     Error,
     /// Said, and not in the way unless `--strict`.
     Warning,
+    /// Worth knowing, and never in the way.
+    Info,
 }
 
-/// The stable name of a kind of problem, such as `unknown-dependency`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "`as_str` is the name; the message of each says what it means")]
-pub enum Code {
-    UnreadableFile,
-    NotUtf8,
-    NulByte,
-    InvalidId,
-    DuplicateId,
-    NoHeaders,
-    MissingDependencies,
-    MalformedHeader,
-    DuplicateKey,
-    UnknownKey,
-    UnknownDependency,
-    SelfDependency,
-    DuplicateDependency,
-    Cycle,
-    Section,
-    EmptyScript,
-    Unterminated,
-    TooDeep,
-    Syntax,
-    OwnTransaction,
-    NotInTransaction,
-    SessionReset,
-    UnsupportedCopy,
-    PsqlCommand,
-    Configuration,
-    TooMany,
-}
-
-impl Code {
-    /// The name as it stands in outputs and may be relied on.
+impl Severity {
+    /// Its name in outputs.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::UnreadableFile => "unreadable-file",
-            Self::NotUtf8 => "not-utf8",
-            Self::NulByte => "nul-byte",
-            Self::InvalidId => "invalid-id",
-            Self::DuplicateId => "duplicate-id",
-            Self::NoHeaders => "no-headers",
-            Self::MissingDependencies => "missing-dependencies",
-            Self::MalformedHeader => "malformed-header",
-            Self::DuplicateKey => "duplicate-key",
-            Self::UnknownKey => "unknown-key",
-            Self::UnknownDependency => "unknown-dependency",
-            Self::SelfDependency => "self-dependency",
-            Self::DuplicateDependency => "duplicate-dependency",
-            Self::Cycle => "cycle",
-            Self::Section => "section",
-            Self::EmptyScript => "empty-script",
-            Self::Unterminated => "unterminated",
-            Self::TooDeep => "too-deep",
-            Self::Syntax => "syntax",
-            Self::OwnTransaction => "own-transaction",
-            Self::NotInTransaction => "not-in-transaction",
-            Self::SessionReset => "session-reset",
-            Self::UnsupportedCopy => "unsupported-copy",
-            Self::PsqlCommand => "psql-command",
-            Self::Configuration => "configuration",
-            Self::TooMany => "too-many",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
         }
     }
-}
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    /// True when it makes a check fail; `strict` takes warnings for errors.
+    pub fn fails(self, strict: bool) -> bool {
+        match self {
+            Self::Error => true,
+            Self::Warning => strict,
+            Self::Info => false,
+        }
     }
 }
 
@@ -111,6 +61,12 @@ impl Place {
     /// Line and column of its first character; `None` for a whole file.
     pub fn location(&self) -> Option<Location> {
         self.span.map(|span| self.source.location(span.start))
+    }
+
+    /// Its first character and the one behind its last; `None` for a whole file.
+    pub fn range(&self) -> Option<(Location, Location)> {
+        let end = self.span.map(|span| self.source.location(span.end))?;
+        Some((self.location()?, end))
     }
 }
 
@@ -150,6 +106,11 @@ impl Diagnostic {
     /// A warning without a place yet.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Something worth knowing, without a place yet.
+    pub fn info(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
     }
 
     /// The same, at `place`.

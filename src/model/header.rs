@@ -70,6 +70,9 @@ pub struct Header {
     pub impact: Impact,
     /// `@dependencies`.
     pub dependencies: Vec<Dependency>,
+    /// Where that entry stands: from the beginning of its first line to the end of
+    /// its list.
+    pub dependencies_at: Option<Span>,
     /// `@transaction`, `auto` when not given.
     pub transaction: TransactionMode,
     /// `@lockTimeout`, to the millisecond; zero waits for ever.

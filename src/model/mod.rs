@@ -5,6 +5,7 @@
 //! at least one statement), so nobody downstream checks them again.
 
 mod checksum;
+mod code;
 mod diagnostic;
 mod header;
 mod id;
@@ -13,7 +14,8 @@ mod script;
 mod source;
 
 pub use checksum::{CHECKSUM_ALGORITHM, Checksum};
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity};
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use header::{Dependency, Header, Impact, TransactionMode};
 pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;

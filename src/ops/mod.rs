@@ -1,20 +1,26 @@
 //! One function for each verb: returns data, takes an event sink, never prints.
 
+mod infer;
 mod jobs;
 mod plan;
 mod repair;
 mod resume;
+mod separation;
 mod server;
 mod status;
 mod up;
+mod validate;
 
+pub use infer::{Change, FileError, Inference, infer, write};
 pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};
 pub use repair::{RepairAction, RepairError, RepairOptions, Repaired, repair};
 pub use resume::Interrupted;
+pub use separation::separation;
 pub use server::{OnLock, OnWait, ServerError};
 pub use status::{Status, status};
 pub use up::{UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
+pub use validate::validate;
 
 use crate::graph::{MigrationGraph, Node};
 use crate::model::MigrationId;

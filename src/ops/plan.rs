@@ -7,7 +7,9 @@ use tokio_postgres::Client;
 use super::jobs::{Jobs, Shortage};
 use super::server::{OnWait, ServerError, connect};
 use crate::graph::MigrationGraph;
-use crate::plan::{Applied, Comparison, Estimator, Plan, Schedule, Timings, compare, simulate};
+use crate::plan::{
+    Applied, Comparison, Estimator, Plan, Schedule, Separation, Timings, compare, simulate,
+};
 use crate::postgres::{Ledger, LedgerState, Target, capacity};
 
 /// What to plan.
@@ -19,6 +21,8 @@ pub struct PlanOptions {
     pub timings: Timings,
     /// How many workers; without it, what the server can spare.
     pub jobs: Option<usize>,
+    /// What must not run at the same time.
+    pub separation: Separation,
 }
 
 /// A plan and what it would cost.
@@ -40,6 +44,8 @@ pub struct Planned {
     pub layers: Duration,
     /// `jobs` workers, each as soon as it is ready.
     pub ready: Duration,
+    /// The same two, if only what `@exclusiveWith` says were kept apart.
+    pub together: (Duration, Duration),
 }
 
 /// Plans what is pending in the database behind `database`, or everything.
@@ -79,12 +85,18 @@ fn planned(
     let timings = options.timings.or(&recorded(&state.applied));
     let estimator = Estimator::new(timings, graph.nodes().map(|node| graph.migration(node)));
     let comparison = compare(graph, state.applied, state.started);
-    let plan = Plan::new(graph, &options.wanted, &comparison.applied_nodes(), &estimator);
+    let applied = comparison.applied_nodes();
+    let planned = |separation| Plan::new(graph, &options.wanted, &applied, &estimator, separation);
+    let together = planned(Separation::declared(graph));
+    let together = [Schedule::Layers, Schedule::Ready]
+        .map(|schedule| simulate(&together, schedule, jobs.count));
+    let plan = planned(options.separation);
     let time = |schedule, jobs| simulate(&plan, schedule, jobs);
     Planned {
         serial: time(Schedule::Ready, 1),
         layers: time(Schedule::Layers, jobs.count),
         ready: time(Schedule::Ready, jobs.count),
+        together: together.into(),
         jobs: jobs.count,
         shortage: jobs.shortage,
         online,

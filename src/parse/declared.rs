@@ -1,17 +1,21 @@
 //! From single files to a set whose dependencies are declared.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Declaration, ParsedFile};
 use crate::model::{
     Code, Dependency, Diagnostic, Diagnostics, Header, Migration, MigrationId, Place, Source, Span,
 };
+use crate::sql::Reading;
 
 /// All files of a directory, each with its dependencies declared or assumed.
 #[derive(Debug, Default)]
 pub struct DeclaredSet {
     /// What parsed, in the order of the files.
     pub migrations: Vec<Migration>,
+    /// What their up scripts say, at [`super::Depth::Meaning`].
+    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
     /// What did not, but has an id that others may name.
     pub broken: Vec<BrokenFile>,
     /// Everything that is wrong with the files by themselves.
@@ -30,15 +34,25 @@ pub struct BrokenFile {
     pub header: Header,
 }
 
+/// What to take a file for that says nothing about its dependencies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unlisted {
+    /// A mistake: it would silently run first.
+    #[default]
+    Refuse,
+    /// Without a header, a migration that depends on the file before it, as in every
+    /// tool that runs files by their number.
+    Chain,
+    /// A migration whose dependencies are yet to be found out.
+    Nothing,
+}
+
 /// Joins the files of a directory, given in their stable order.
-///
-/// With `assume_chain` a file without a header depends on the file before it,
-/// as in every tool that runs files by their number.
-pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
+pub fn settle(files: Vec<ParsedFile>, unlisted: Unlisted) -> DeclaredSet {
     let without = files.iter().filter(|file| file.declaration == Declaration::NoHeader).count();
     let mostly_without = without > 1 && without * 2 > files.len();
     let mut set = DeclaredSet::default();
-    if mostly_without && !assume_chain {
+    if mostly_without && unlisted == Unlisted::Refuse {
         set.diagnostics.push(no_headers(without, files.len(), &files));
     }
     let mut before: Option<MigrationId> = None;
@@ -46,20 +60,22 @@ pub fn settle(files: Vec<ParsedFile>, assume_chain: bool) -> DeclaredSet {
         set.diagnostics.append(&mut file.diagnostics);
         let declared = match file.declaration {
             Declaration::Listed | Declaration::Unknown => true,
-            Declaration::NoHeader if assume_chain => {
+            Declaration::NoHeader if unlisted == Unlisted::Chain => {
                 file.header.dependencies = before.iter().map(assumed).collect();
                 true
             }
+            Declaration::NoHeader | Declaration::Missing if unlisted == Unlisted::Nothing => true,
             Declaration::NoHeader if mostly_without => false,
             Declaration::NoHeader | Declaration::Missing => {
                 set.diagnostics.push(missing(&file.source, file.declaration));
                 false
             }
         };
-        let ParsedFile { source, header, .. } = file;
+        let ParsedFile { source, header, readings, .. } = file;
         before = file.id.clone().or(before);
         match (file.id, file.scripts.filter(|_| declared)) {
             (Some(id), Some((up, down))) => {
+                set.readings.insert(id.clone(), readings);
                 set.migrations.push(Migration { id, source, header, up, down });
             }
             (Some(id), None) => set.broken.push(BrokenFile { id, source, header }),

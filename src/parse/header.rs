@@ -112,7 +112,13 @@ impl<'a> Reader<'a> {
             return line.end;
         }
         match value::colon(rest).and_then(|(rest, ())| self.value(key, rest)) {
-            Ok((rest, ())) => self.end - rest.len(),
+            Ok((rest, ())) => {
+                let end = self.end - rest.len();
+                if key == "dependencies" {
+                    self.header.dependencies_at = Some(Span::new(line.start, end));
+                }
+                end
+            }
             Err(error) => {
                 self.malformed(key, &error);
                 line.end

@@ -7,6 +7,7 @@ mod checksum;
 mod cut;
 mod declared;
 mod header;
+mod rewrite;
 mod script;
 mod sections;
 mod text;
@@ -15,12 +16,14 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use declared::{BrokenFile, DeclaredSet, settle};
+pub use declared::{BrokenFile, DeclaredSet, Unlisted, settle};
+pub use rewrite::with_dependencies;
 pub use value::parse_timeout;
 
 use crate::model::{
     Code, Diagnostic, Diagnostics, Header, MigrationId, Place, Script, Source, Span,
 };
+use crate::sql::Reading;
 use crate::syntax;
 
 /// What a file says about its dependencies.
@@ -50,17 +53,21 @@ pub struct ParsedFile {
     pub header: Header,
     /// Its scripts, when nothing that is an error was found: up, perhaps down.
     pub scripts: Option<(Script, Option<Script>)>,
+    /// What its up script says, at [`Depth::Meaning`].
+    pub readings: Vec<Reading>,
     /// Everything that is wrong with it.
     pub diagnostics: Diagnostics,
 }
 
 /// How thoroughly to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// Tokens; the parser only where pieces of a file will be run apart.
     Tokens,
     /// Every script through the parser.
     Syntax,
+    /// What the up scripts say, too.
+    Meaning,
 }
 
 /// Parses the bytes of the file at `path`.
@@ -71,6 +78,20 @@ pub fn parse(path: PathBuf, bytes: Vec<u8>, depth: Depth) -> ParsedFile {
     }
 }
 
+/// The text of a file as every reader here wants it: UTF-8 without a byte order
+/// mark, with `\n` line ends, without a NUL byte; or what keeps it from being that.
+pub fn source(path: PathBuf, bytes: Vec<u8>) -> Result<Source, Diagnostic> {
+    text::normalise(path, bytes).map_err(|refused| {
+        let first = refused.diagnostics.into_iter().next();
+        first.unwrap_or_else(|| Diagnostic::error(Code::UnreadableFile, "cannot read the file"))
+    })
+}
+
+/// The comments in `text` that would begin a section, were it a migration file.
+pub fn section_markers(text: &str) -> Vec<Span> {
+    sections::marker_spans(text, &syntax::lex(text).tokens)
+}
+
 /// A file of which nothing is known but what is wrong with it.
 pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedFile {
     ParsedFile {
@@ -79,6 +100,7 @@ pub(crate) fn unreadable(source: Arc<Source>, diagnostic: Diagnostic) -> ParsedF
         declaration: Declaration::Unknown,
         header: Header::default(),
         scripts: None,
+        readings: Vec::new(),
         diagnostics: vec![diagnostic],
     }
 }
@@ -112,8 +134,13 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     let depth = if breaks_off(&diagnostics, &sections.header) { Depth::Tokens } else { depth };
     let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
     let context = script::Context { source, lexed: &lexed, mode: header.transaction, depth };
-    let up = script::parse(context, sections.up, &mut note);
+    let (up, readings) = match script::parse(context, sections.up, &mut note) {
+        Some((up, readings)) => (Some(up), readings),
+        None => (None, Vec::new()),
+    };
+    let context = script::Context { depth: depth.min(Depth::Syntax), ..context };
     let down = sections.down.and_then(|span| script::parse(context, span, &mut note));
+    let down = down.map(|(down, _)| down);
     if up.is_none() {
         let explained = |one: &Diagnostic| {
             use Code::{OwnTransaction, Section, SessionReset, UnsupportedCopy, Unterminated};
@@ -131,7 +158,8 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     }
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     let scripts = up.filter(|_| !broken).map(|up| (up, down));
-    ParsedFile { source: Arc::clone(source), id, declaration, header, scripts, diagnostics }
+    let source = Arc::clone(source);
+    ParsedFile { source, id, declaration, header, scripts, readings, diagnostics }
 }
 
 /// True when a list of the header has no end: what follows may be the rest of it,

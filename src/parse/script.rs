@@ -7,7 +7,8 @@ use super::{Depth, checksum};
 use crate::model::{
     Code, Diagnostic, Execution, Place, Script, Source, Span, Statement, TransactionMode,
 };
-use crate::syntax::{self, Lexed, SyntaxError, Token, TokenKind};
+use crate::sql::{self, Reading};
+use crate::syntax::{self, Lexed, SyntaxError, Token, TokenKind, Tree};
 
 /// At most so many syntax errors are shown of one script: behind the first ones
 /// stand mostly their consequences.
@@ -22,25 +23,27 @@ pub(super) struct Context<'a> {
     pub(super) depth: Depth,
 }
 
-/// Parses the script in `span`; `None` when it has no statement.
+/// Parses the script in `span`, and says what it says where that was wanted; `None`
+/// when it has no statement.
 pub(super) fn parse(
     context: Context<'_>,
     span: Span,
     note: &mut impl FnMut(Diagnostic),
-) -> Option<Script> {
+) -> Option<(Script, Vec<Reading>)> {
     let text = context.source.text();
     let tokens = tokens_in(&context.lexed.tokens, span);
     let found = syntax::statements(text, tokens);
     let open = context.lexed.unterminated.is_some_and(|open| open.start >= span.start);
     let commands = psql_commands(context.source, tokens, note);
     let Cut { statements, execution, controls } = cut(context, &found, note)?;
+    let mut readings = Vec::new();
     if !open && !commands {
         let in_pieces = matches!(execution, Execution::Steps(_)) || !controls.is_empty();
-        syntax_problems(context, span, &statements, in_pieces, note);
+        readings = understand(context, span, &statements, in_pieces, note);
     }
     let left_out = left_out(controls, tokens);
     let checksum = checksum::of_tokens(text, tokens);
-    Some(Script { span, checksum, execution, statements, left_out })
+    Some((Script { span, checksum, execution, statements, left_out }, readings))
 }
 
 /// The script's own transaction control and the lines that only psql reads.
@@ -81,29 +84,49 @@ fn psql_command(source: &Arc<Source>, at: Span) -> Diagnostic {
         .help("migraph sends SQL to the server itself: remove the line, or write it as SQL")
 }
 
-/// Asks the parser, where that was wanted or pieces of the file will be run.
-fn syntax_problems(
+/// Asks the parser, where that was wanted or pieces of the file will be run: once,
+/// whatever is made of its answer.
+fn understand(
     context: Context<'_>,
     span: Span,
     statements: &[Statement],
     in_pieces: bool,
     note: &mut impl FnMut(Diagnostic),
-) {
+) -> Vec<Reading> {
     let server_judges = context.mode == TransactionMode::Always;
-    if server_judges || !(in_pieces || context.depth == Depth::Syntax) {
-        return;
+    let judged = !server_judges && (in_pieces || context.depth >= Depth::Syntax);
+    let read = context.depth == Depth::Meaning;
+    if !judged && !read {
+        return Vec::new();
     }
+    let tree = syntax::parse(context.source.slice(span));
+    if judged {
+        let errors = tree.as_ref().map_or_else(|error| vec![error.clone()], Tree::errors);
+        syntax_problems(context.source, (span, statements), errors, note);
+    }
+    match tree {
+        Ok(tree) if read => sql::read(&tree),
+        _ => Vec::new(),
+    }
+}
+
+fn syntax_problems(
+    source: &Arc<Source>,
+    (script, statements): (Span, &[Statement]),
+    errors: Vec<SyntaxError>,
+    note: &mut impl FnMut(Diagnostic),
+) {
     let mut blamed = None;
     let first_of_statement = |error: &SyntaxError| {
-        let at = place_of(error).shifted(span.start);
+        let at = place_of(error).shifted(script.start);
         let statement = statements.partition_point(|one| one.span.end <= at.start);
         blamed.replace(statement) != Some(statement)
     };
-    syntax::check(context.source.slice(span))
+    errors
         .into_iter()
         .filter(first_of_statement)
         .take(MAX_SYNTAX_ERRORS)
-        .for_each(|error| note(syntax_problem(context.source, span, error)));
+        .for_each(|error| note(syntax_problem(source, script, error)));
 }
 
 fn place_of(error: &SyntaxError) -> Span {

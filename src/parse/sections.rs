@@ -62,6 +62,11 @@ pub(super) fn find(
     Sections { header, up, down }
 }
 
+/// The places of all markers, whether or not they are where they belong.
+pub(super) fn marker_spans(text: &str, tokens: &[Token]) -> Vec<Span> {
+    markers(text, tokens).into_iter().map(|marker| marker.span).collect()
+}
+
 fn markers(text: &str, tokens: &[Token]) -> Vec<Marker> {
     let mut found = Vec::new();
     let mut line_is_empty = true;

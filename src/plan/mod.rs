@@ -5,6 +5,7 @@
 
 mod estimate;
 mod queue;
+mod separation;
 mod simulate;
 mod state;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use estimate::{Basis, Estimate, Estimator, InvalidTimings, Timings};
 pub use queue::{ReadyQueue, Schedule};
+pub use separation::{Claim, Resource, Separation};
 pub use simulate::simulate;
 pub use state::{Applied, Comparison, Started, Unfinished, compare};
 
@@ -29,6 +31,7 @@ pub struct Plan {
     /// By [`Node::index`]; `None` for what is not pending.
     steps: Vec<Option<Step>>,
     critical_path: Vec<Node>,
+    separation: Separation,
 }
 
 /// One pending migration.
@@ -37,7 +40,6 @@ struct Step {
     layer: usize,
     dependencies: Vec<Node>,
     dependents: Vec<Node>,
-    conflicts: Vec<Node>,
     estimate: Estimate,
     /// The estimated time from its start to the end of the longest chain behind it.
     remaining: Duration,
@@ -45,11 +47,13 @@ struct Step {
 
 impl Plan {
     /// Plans `wanted` (a table by [`Node::index`]) without what is in `applied`.
+    /// `separation` is of the same graph.
     pub fn new(
         graph: &MigrationGraph,
         wanted: &[bool],
         applied: &BTreeSet<Node>,
         estimator: &Estimator,
+        separation: Separation,
     ) -> Self {
         let pending = |node: Node| wanted[node.index()] && !applied.contains(&node);
         let mut steps: Vec<Option<Step>> = graph.nodes().map(|_| None).collect();
@@ -66,18 +70,16 @@ impl Plan {
                     step.dependents.push(node);
                 }
             }
-            let exclusive = graph.exclusive_with(node).iter().copied();
             steps[node.index()] = Some(Step {
                 layer,
                 dependencies,
                 dependents: Vec::new(),
-                conflicts: exclusive.filter(|other| pending(*other)).collect(),
                 estimate: estimator.estimate(graph.migration(node)),
                 remaining: Duration::ZERO,
             });
         }
         layers.iter_mut().for_each(|layer| layer.sort_unstable());
-        let mut plan = Self { layers, steps, critical_path: Vec::new() };
+        let mut plan = Self { layers, steps, critical_path: Vec::new(), separation };
         plan.find_critical_path();
         plan
     }
@@ -118,9 +120,9 @@ impl Plan {
         self.step(node).map_or(&[], |step| &step.dependents)
     }
 
-    /// The pending migrations that must not run beside `node`.
-    pub fn conflicts(&self, node: Node) -> &[Node] {
-        self.step(node).map_or(&[], |step| &step.conflicts)
+    /// What must not run at the same time.
+    pub fn separation(&self) -> &Separation {
+        &self.separation
     }
 
     /// How long `node` is expected to take; `None` when it is not pending.
@@ -206,7 +208,7 @@ fn pending_dependencies(
 mod tests {
     use super::*;
     use crate::graph;
-    use crate::parse::{Depth, parse, settle};
+    use crate::parse::{Depth, Unlisted, parse, settle};
 
     /// `a b<a c<a,b`: c depends on a and b.
     fn graph_of(text: &str) -> MigrationGraph {
@@ -215,7 +217,7 @@ mod tests {
             let text = format!("-- @dependencies: [{parents}]\nSELECT 1;");
             parse(format!("{id}.sql").into(), text.into_bytes(), Depth::Tokens)
         };
-        let set = settle(text.split_whitespace().map(file).collect(), false);
+        let set = settle(text.split_whitespace().map(file).collect(), Unlisted::Refuse);
         graph::build(set.migrations, &set.broken).unwrap()
     }
 
@@ -229,7 +231,13 @@ mod tests {
         let timings = slow.collect::<Timings>().or(&rest.collect());
         let estimator = Estimator::new(timings, []);
         let applied = applied.split_whitespace().map(node).collect();
-        Plan::new(graph, &vec![true; graph.len()], &applied, &estimator)
+        Plan::new(
+            graph,
+            &vec![true; graph.len()],
+            &applied,
+            &estimator,
+            Separation::declared(graph),
+        )
     }
 
     fn ids(graph: &MigrationGraph, nodes: &[Node]) -> String {
@@ -283,7 +291,8 @@ mod tests {
         let graph = graph_of("a b<a c");
         let wanted = graph.with_ancestors(&[graph.node(&"b".parse().unwrap()).unwrap()]);
         let estimator = Estimator::new(Timings::default(), []);
-        let plan = Plan::new(&graph, &wanted, &BTreeSet::new(), &estimator);
+        let plan =
+            Plan::new(&graph, &wanted, &BTreeSet::new(), &estimator, Separation::declared(&graph));
         assert_eq!(layers(&graph, &plan), "a | b");
     }
 }

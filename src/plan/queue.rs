@@ -50,7 +50,7 @@ pub struct ReadyQueue<'a> {
     held: BTreeMap<Node, Vec<Node>>,
     running: BTreeSet<Node>,
     /// What must run while nothing else does, and is ready.
-    alone: Vec<Node>,
+    alone: Ready,
     /// All that must run so, ready or not.
     lonely: BTreeSet<Node>,
     /// The one that runs so.
@@ -67,6 +67,7 @@ pub struct ReadyQueue<'a> {
 impl<'a> ReadyQueue<'a> {
     /// A queue over the whole plan with at least one slot.
     pub fn new(plan: &'a Plan, schedule: Schedule, slots: usize) -> Self {
+        let separation = plan.separation();
         let mut missing = vec![0; plan.table_len()];
         for node in plan.nodes() {
             missing[node.index()] = plan.dependencies(node).len();
@@ -79,8 +80,8 @@ impl<'a> ReadyQueue<'a> {
             ready: Ready::new(),
             held: BTreeMap::new(),
             running: BTreeSet::new(),
-            alone: Vec::new(),
-            lonely: BTreeSet::new(),
+            alone: Ready::new(),
+            lonely: plan.nodes().filter(|it| separation.is_alone(*it).is_some()).collect(),
             exclusive: None,
             started: vec![false; plan.table_len()],
             layer: 0,
@@ -100,9 +101,9 @@ impl<'a> ReadyQueue<'a> {
         }
         while !self.stopped && self.running.len() < self.slots {
             let (_, Reverse(node)) = self.ready.pop()?;
-            let plan = self.plan;
-            let conflicting = plan.conflicts(node).iter().find(|it| self.running.contains(it));
-            if let Some(other) = conflicting {
+            let separation = self.plan.separation();
+            let in_the_way = |it: &&Node| separation.between(node, **it).is_some();
+            if let Some(other) = self.running.iter().find(in_the_way) {
                 self.held.entry(*other).or_default().push(node);
                 continue;
             }
@@ -118,7 +119,7 @@ impl<'a> ReadyQueue<'a> {
         if self.stopped || !self.running.is_empty() {
             return None;
         }
-        let node = self.alone.pop()?;
+        let (_, Reverse(node)) = self.alone.pop()?;
         self.exclusive = Some(node);
         self.start(node);
         Some(node)
@@ -211,11 +212,8 @@ impl<'a> ReadyQueue<'a> {
     }
 
     fn make_ready(&mut self, node: Node) {
-        if self.lonely.contains(&node) {
-            self.alone.push(node);
-            return;
-        }
-        self.ready.push((self.plan.remaining(node), Reverse(node)));
+        let ready = if self.lonely.contains(&node) { &mut self.alone } else { &mut self.ready };
+        ready.push((self.plan.remaining(node), Reverse(node)));
     }
 
     /// Takes a node off the running ones and frees what it held back; false when
@@ -254,9 +252,11 @@ impl<'a> ReadyQueue<'a> {
         while self.left_in_layer == 0 {
             self.layer += 1;
             let Some(layer) = plan.layers().get(self.layer) else { return };
-            for node in layer.iter().filter(|node| self.missing[node.index()] == 0) {
+            let complete: Vec<_> =
+                layer.iter().filter(|node| self.missing[node.index()] == 0).collect();
+            for node in complete {
                 self.left_in_layer += 1;
-                self.ready.push((plan.remaining(*node), Reverse(*node)));
+                self.make_ready(*node);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
+use super::findings::Finding;
 use crate::model::{Diagnostic, Place, Severity, Source, Span};
 
 /// Only a part of a longer line is given to the renderer. It shows the part that
@@ -12,8 +13,8 @@ const WINDOW: usize = 36;
 
 /// One message with places and advice, as text.
 pub(crate) struct Message<'a> {
-    /// True for a warning.
-    pub(crate) warning: bool,
+    /// How bad it is.
+    pub(crate) severity: Severity,
     /// What is wrong.
     pub(crate) title: &'a str,
     /// A short name for it, such as a code or an SQLSTATE.
@@ -29,13 +30,18 @@ pub(crate) struct Message<'a> {
 impl<'a> Message<'a> {
     /// An error without a place.
     pub(crate) fn error(title: &'a str) -> Self {
-        Self { warning: false, title, id: None, places: vec![], notes: vec![], help: vec![] }
+        let severity = Severity::Error;
+        Self { severity, title, id: None, places: vec![], notes: vec![], help: vec![] }
     }
 
     /// The message as text that ends in a line break; styled for a terminal.
     /// [`super::output`] takes the styles out where they are not wanted.
     pub(crate) fn render(&self) -> String {
-        let level = if self.warning { Level::WARNING } else { Level::ERROR };
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Info => Level::INFO,
+        };
         let title = level.primary_title(self.title);
         let title = match self.id {
             Some(id) => title.id(id),
@@ -62,14 +68,18 @@ pub(crate) fn render(diagnostics: &[Diagnostic]) -> String {
 
 /// One diagnostic.
 pub(crate) fn render_one(diagnostic: &Diagnostic) -> String {
-    let places = diagnostic.place.iter().chain(&diagnostic.related).collect();
+    render_finding(&Finding::from(diagnostic))
+}
+
+/// One finding.
+pub(crate) fn render_finding(finding: &Finding) -> String {
     Message {
-        warning: diagnostic.severity == Severity::Warning,
-        title: &diagnostic.message,
-        id: Some(diagnostic.code.as_str()),
-        places,
+        severity: finding.severity,
+        title: &finding.message,
+        id: Some(finding.code),
+        places: finding.place.iter().chain(&finding.related).collect(),
         notes: vec![],
-        help: diagnostic.help.clone(),
+        help: finding.help.clone(),
     }
     .render()
 }
@@ -147,15 +157,16 @@ fn in_part(primary: bool, place: &Place) -> Vec<Element<'_>> {
 
 /// `2 errors and 1 warning`.
 pub(crate) fn summary(diagnostics: &[Diagnostic]) -> String {
-    let errors = diagnostics.iter().filter(|one| one.is_error()).count();
-    let warnings = diagnostics.len() - errors;
-    let part = |n, noun| super::text::count(n, noun);
-    match (errors, warnings) {
-        (errors, 0) => part(errors, "error"),
-        (0, warnings) => part(warnings, "warning"),
-        (errors, warnings) => {
-            format!("{} and {}", part(errors, "error"), part(warnings, "warning"))
-        }
+    let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+    let parts =
+        [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "note")]
+            .map(|(severity, noun)| (of(severity), noun));
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<_> = parts.map(|(number, noun)| super::text::count(number, noun)).collect();
+    match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => "nothing".to_owned(),
     }
 }
 

@@ -5,11 +5,14 @@
 
 use serde::Serialize;
 
+use super::findings::Finding;
+use super::infer::reason;
+use crate::analyse::Dependency;
 use crate::engine::{Failure, FailureKind, Notice, Notices};
 use crate::exec::{Ended, Skip};
 use crate::graph::{MigrationGraph, Node};
-use crate::model::{Diagnostic, Location, Migration, Place, Severity};
-use crate::ops::{Planned, Repaired, Shortage, Status, UpReport};
+use crate::model::{Diagnostic, Location, Migration, Place};
+use crate::ops::{Inference, Planned, Repaired, Shortage, Status, UpReport};
 use crate::plan::{Applied, Schedule};
 
 /// The version of every document here.
@@ -25,14 +28,16 @@ pub(crate) struct Document<T> {
     errors: Vec<Problem>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Problem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Problem>,
     #[serde(flatten)]
     body: T,
 }
 
 impl<T: Serialize> Document<T> {
     pub(crate) fn new(command: &'static str, ok: bool, body: T) -> Self {
-        let (errors, warnings) = (vec![], vec![]);
-        Self { schema_version: SCHEMA_VERSION, command, ok, errors, warnings, body }
+        let (errors, warnings, notes) = (vec![], vec![], vec![]);
+        Self { schema_version: SCHEMA_VERSION, command, ok, errors, warnings, notes, body }
     }
 
     pub(crate) fn errors(mut self, errors: Vec<Problem>) -> Self {
@@ -41,7 +46,12 @@ impl<T: Serialize> Document<T> {
     }
 
     pub(crate) fn warnings(mut self, warnings: &[Diagnostic]) -> Self {
-        self.warnings = warnings.iter().map(Problem::of).collect();
+        self.warnings = warnings.iter().map(|one| Problem::of(&one.into())).collect();
+        self
+    }
+
+    pub(crate) fn notes(mut self, notes: &[Diagnostic]) -> Self {
+        self.notes = notes.iter().map(|one| Problem::of(&one.into())).collect();
         self
     }
 
@@ -94,17 +104,15 @@ impl Problem {
         }
     }
 
-    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
+    /// A finding; only those about files have a severity.
+    pub(crate) fn of(finding: &Finding) -> Self {
         Self {
-            code: diagnostic.code.to_string(),
-            message: diagnostic.message.clone(),
-            severity: Some(match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            }),
-            place: diagnostic.place.as_ref().map(JsonPlace::of),
-            related: diagnostic.related.iter().map(JsonPlace::of).collect(),
-            help: diagnostic.help.clone(),
+            code: finding.code.to_owned(),
+            message: finding.message.clone(),
+            severity: finding.rule.map(|_| finding.severity.as_str()),
+            place: finding.place.as_ref().map(JsonPlace::of),
+            related: finding.related.iter().map(JsonPlace::of).collect(),
+            help: finding.help.clone(),
         }
     }
 }
@@ -127,8 +135,7 @@ pub(crate) struct JsonPlace {
 
 impl JsonPlace {
     pub(crate) fn of(place: &Place) -> Self {
-        let start = place.location();
-        let end = place.span.map(|span| place.source.location(span.end));
+        let (start, end) = place.range().unzip();
         let line = |at: Option<Location>| at.map(|at| at.line);
         let column = |at: Option<Location>| at.map(|at| at.column);
         Self {
@@ -160,7 +167,16 @@ pub(crate) struct PlanBody {
     pending: usize,
     layers: Vec<Vec<PlanStep>>,
     critical_path: Vec<String>,
+    kept_apart: Vec<KeptApart>,
     estimates: Estimates,
+}
+
+/// Migrations of one layer that are never running at once.
+#[derive(Serialize)]
+struct KeptApart {
+    layer: usize,
+    because: String,
+    migrations: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -172,6 +188,8 @@ struct PlanStep {
     transactional: bool,
     has_down: bool,
     performance_impact: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs_alone: Option<String>,
     estimate_ms: f64,
     estimate_basis: &'static str,
 }
@@ -183,6 +201,8 @@ struct Estimates {
     serial_ms: f64,
     layers_ms: f64,
     ready_ms: f64,
+    layers_together_ms: f64,
+    ready_together_ms: f64,
 }
 
 impl PlanBody {
@@ -198,15 +218,32 @@ impl PlanBody {
             pending: plan.len(),
             layers: plan.layers().iter().map(layer).collect(),
             critical_path: ids(graph, plan.critical_path()),
+            kept_apart: kept_apart(graph, planned),
             estimates: Estimates {
                 workers: planned.jobs,
                 critical_path_ms: ms(plan.critical_time()),
                 serial_ms: ms(planned.serial),
                 layers_ms: ms(planned.layers),
                 ready_ms: ms(planned.ready),
+                layers_together_ms: ms(planned.together.0),
+                ready_together_ms: ms(planned.together.1),
             },
         }
     }
+}
+
+fn kept_apart(graph: &MigrationGraph, planned: &Planned) -> Vec<KeptApart> {
+    let plan = &planned.plan;
+    let in_layer = |(layer, nodes): (usize, &Vec<Node>)| {
+        let groups = plan.separation().groups(nodes).into_iter();
+        let group = |(because, group): (&str, Vec<Node>)| KeptApart {
+            layer,
+            because: because.to_owned(),
+            migrations: ids(graph, &group),
+        };
+        groups.map(group).collect::<Vec<_>>()
+    };
+    plan.layers().iter().enumerate().flat_map(in_layer).collect()
 }
 
 fn step(graph: &MigrationGraph, planned: &Planned, node: Node) -> Option<PlanStep> {
@@ -220,6 +257,7 @@ fn step(graph: &MigrationGraph, planned: &Planned, node: Node) -> Option<PlanSte
         transactional: !migration.up.is_non_transactional(),
         has_down: migration.down.is_some(),
         performance_impact: migration.header.impact.as_str(),
+        runs_alone: planned.plan.separation().is_alone(node).map(str::to_owned),
         estimate_ms: ms(estimate.time),
         estimate_basis: estimate.basis.as_str(),
     })
@@ -386,6 +424,50 @@ fn json_failure(migration: &Migration, failure: &Failure) -> JsonFailure {
         unrecorded: failure.unrecorded.clone(),
         statement: failure.statement,
         place: JsonPlace::of(&place),
+    }
+}
+
+/// `infer`.
+#[derive(Serialize)]
+pub(crate) struct InferBody {
+    written: bool,
+    migrations: Vec<InferMigration>,
+}
+
+#[derive(Serialize)]
+struct InferMigration {
+    id: String,
+    file: String,
+    changed: bool,
+    dependencies: Vec<InferDependency>,
+}
+
+#[derive(Serialize)]
+struct InferDependency {
+    id: String,
+    declared: bool,
+    implied: bool,
+    soft: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl InferBody {
+    pub(crate) fn of(graph: &MigrationGraph, inference: &Inference, written: bool) -> Self {
+        let dependency = |it: &Dependency| InferDependency {
+            id: graph.id(it.on).to_string(),
+            declared: it.declared,
+            implied: it.need.is_some(),
+            soft: it.need.is_some_and(|need| need.soft),
+            reason: it.need.map(|need| reason(inference.analysis.catalogue(), &need)),
+        };
+        let migration = |node: Node| InferMigration {
+            id: graph.id(node).to_string(),
+            file: graph.migration(node).source.path().display().to_string(),
+            changed: inference.changes.iter().any(|change| change.node == node),
+            dependencies: inference.dependencies[node.index()].iter().map(dependency).collect(),
+        };
+        Self { written, migrations: graph.nodes().map(migration).collect() }
     }
 }
 

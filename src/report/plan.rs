@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::text::{count, duration, wrapped};
 use crate::graph::{MigrationGraph, Node};
@@ -29,6 +30,10 @@ pub(crate) fn render(graph: &MigrationGraph, planned: &Planned) -> String {
         for node in layer {
             out.push_str(&entry(graph, planned, *node, critical.contains(node)));
         }
+        for (what, group) in plan.separation().groups(layer) {
+            let ids: Vec<_> = group.iter().map(|node| graph.id(*node).as_str()).collect();
+            out.push_str(&wrapped(&format!("  kept apart by {what}: "), &ids, ", "));
+        }
     }
     out.push_str(&footer(graph, planned));
     out.push_str(&drift);
@@ -55,6 +60,9 @@ fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) 
     let mut out = format!("{mark} {:<56} {time:>11}", migration.id);
     for flag in flags(migration) {
         let _ = write!(out, "\n      {flag}");
+    }
+    if let Some(why) = planned.plan.separation().is_alone(node) {
+        let _ = write!(out, "\n      runs alone: {why}");
     }
     out.push('\n');
     let dependencies = graph.dependencies(node);
@@ -89,11 +97,25 @@ fn footer(graph: &MigrationGraph, planned: &Planned) -> String {
         let _ =
             writeln!(out, "  {name:<16} {:>11} {:>11}", duration(planned.serial), duration(time));
     }
+    out.push_str(&cost_of_separation(planned));
     out.push_str(&basis(planned));
     if let Some(shortage) = planned.shortage {
         out.push_str(&wrapped("", &shortage.to_string().split(' ').collect::<Vec<_>>(), " "));
     }
     out
+}
+
+/// What it costs that not all may run at once that no dependency orders.
+fn cost_of_separation(planned: &Planned) -> String {
+    let (layers, ready) = planned.together;
+    let more = [planned.layers.saturating_sub(layers), planned.ready.saturating_sub(ready)];
+    let [layers, ready] = more.map(duration);
+    if more.iter().all(Duration::is_zero) {
+        return String::new();
+    }
+    format!(
+        "keeping apart what must not run at once: {layers} more under layers,\n  {ready} under ready\n"
+    )
 }
 
 /// What the estimates are based on.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use squawk_syntax::SourceFile;
+use squawk_syntax::{Parse, SourceFile, SyntaxNode};
 
 use super::nesting::{MAX_BRACKETS, check_nesting};
 use super::token::{Token, TokenKind, lex};
@@ -36,19 +36,58 @@ pub enum SyntaxError {
     ParserFailed,
 }
 
+/// A script's syntax tree.
+///
+/// Made by [`parse`]. It has a tree for invalid SQL too; what is missing in it is
+/// among its [`errors`](Tree::errors).
+#[derive(Debug)]
+pub struct Tree {
+    parsed: Parse<SourceFile>,
+    left_out: LeftOut,
+}
+
+impl Tree {
+    /// What is wrong with the script, in order of place; empty for a valid one.
+    pub fn errors(&self) -> Vec<SyntaxError> {
+        let errors = catch_unwind(AssertUnwindSafe(|| parse_errors(&self.parsed)))
+            .unwrap_or_else(|_| vec![SyntaxError::ParserFailed]);
+        errors.into_iter().map(|error| self.left_out.restore(error)).collect()
+    }
+
+    /// Its root.
+    pub(crate) fn root(&self) -> SyntaxNode {
+        self.parsed.syntax_node()
+    }
+
+    /// The place in the script of what stands at `span` in the tree.
+    pub(crate) fn place(&self, span: Span) -> Span {
+        self.left_out.place(span)
+    }
+}
+
+/// Parses `sql`; fails where there can be no tree.
+///
+/// Call it within [`on_large_stack`]: elsewhere deep nesting overflows the stack.
+pub fn parse(sql: &str) -> Result<Tree, SyntaxError> {
+    if let Err(deep) = check_nesting(sql) {
+        let span = Span::at(deep.offset);
+        return Err(SyntaxError::TooDeep { span, limit: MAX_BRACKETS });
+    }
+    let (shown, left_out) = for_parser(sql);
+    let parsed = catch_unwind(AssertUnwindSafe(|| SourceFile::parse(&shown)))
+        .map_err(|_| SyntaxError::ParserFailed)?;
+    Ok(Tree { parsed, left_out })
+}
+
 /// Parses `sql` and returns what is wrong with it, in order of place; empty for
 /// a valid script.
 ///
 /// Call it within [`on_large_stack`]: elsewhere deep nesting overflows the stack.
 pub fn check(sql: &str) -> Vec<SyntaxError> {
-    if let Err(deep) = check_nesting(sql) {
-        let span = Span::at(deep.offset);
-        return vec![SyntaxError::TooDeep { span, limit: MAX_BRACKETS }];
+    match parse(sql) {
+        Ok(tree) => tree.errors(),
+        Err(error) => vec![error],
     }
-    let (shown, left_out) = for_parser(sql);
-    let errors = catch_unwind(AssertUnwindSafe(|| parse_errors(&shown)))
-        .unwrap_or_else(|_| vec![SyntaxError::ParserFailed]);
-    errors.into_iter().map(|error| left_out.restore(error)).collect()
 }
 
 /// `sql` without what squawk's lexer cuts otherwise than ours: without COPY's data,
@@ -93,22 +132,29 @@ fn is_hidden(token: Token, sql: &str) -> bool {
 }
 
 /// What the parser was not shown: where it would be, and its length.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct LeftOut(Vec<(usize, usize)>);
 
 impl LeftOut {
     /// The same error, in the text as it is written.
     fn restore(&self, error: SyntaxError) -> SyntaxError {
         let SyntaxError::Invalid { message, span } = error else { return error };
+        SyntaxError::Invalid { message, span: self.place(span) }
+    }
+
+    fn place(&self, span: Span) -> Span {
+        if self.0.is_empty() {
+            return span;
+        }
         let before = |n: usize| self.0[..n].iter().map(|(_, length)| length).sum::<usize>();
         let start = span.start + before(self.0.partition_point(|(at, _)| *at <= span.start));
         let end = span.end + before(self.0.partition_point(|(at, _)| *at < span.end));
-        SyntaxError::Invalid { message, span: Span::new(start, end) }
+        Span::new(start, end)
     }
 }
 
-fn parse_errors(sql: &str) -> Vec<SyntaxError> {
-    let in_order = SourceFile::parse(sql).errors();
+fn parse_errors(parsed: &Parse<SourceFile>) -> Vec<SyntaxError> {
+    let in_order = parsed.errors();
     in_order
         .into_iter()
         .map(|error| {

@@ -14,7 +14,7 @@ mod statements;
 mod token;
 mod words;
 
-pub use check::{SyntaxError, check, on_large_stack};
+pub use check::{SyntaxError, Tree, check, on_large_stack, parse};
 pub use classify::{Control, Meaning};
 pub use copy::{CopyIn, copied_table};
 pub use recovery::{Recovery, Scope, Shared, recovery_of};

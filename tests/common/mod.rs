@@ -8,7 +8,8 @@
     reason = "the helpers of a test may fail it"
 )]
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -66,4 +67,23 @@ pub(crate) fn migraph(args: &[&str]) -> Ran {
 
 pub(crate) fn temporary_dir() -> TempDir {
     TempDir::with_prefix("migraph-test-").unwrap()
+}
+
+/// A program that `.ci/setup --test` installs.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = test_tools().join("venv/bin").join(name);
+    assert!(path.is_file(), "{} is missing: run `.ci/setup --test`", path.display());
+    path
+}
+
+/// Where `.ci/setup --test` puts what only tests need.
+pub(crate) fn test_tools() -> PathBuf {
+    repository().join("target/test-tools")
+}
+
+/// The search path of a machine on which migraph is installed.
+pub(crate) fn path_with_migraph() -> OsString {
+    let binary = Path::new(env!("CARGO_BIN_EXE_migraph")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(binary).chain(std::env::split_paths(&path))).unwrap()
 }

@@ -56,6 +56,10 @@ impl Flags {
         add(&["--retries", ["0", "2", "5"][rng.usize(0..3)]]);
         add(&["--wait-lock", ["1", "10", "60"][rng.usize(0..3)]]);
         add(&["--wait-server", ["0", "0", "20"][rng.usize(0..3)]]);
+        // Without the locks that the SQL tells of there are deadlocks to be survived.
+        if rng.bool() {
+            add(&["--trust-declared"]);
+        }
         Self { args, options: STORM, cuttable: rng.u8(0..3) != 0 }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::harness::{Database, Project, database_on, options, start};
+use super::harness::{Database, Project, UNWATCHED, database_on, options, start};
 use migraph::postgres::ephemeral::{EphemeralServer, StopMode};
 
 /// Waits until so many backends run a statement that contains `sql`.
@@ -67,7 +67,8 @@ fn a_signal_while_waiting_for_the_lock_ends_the_wait() {
     let first = project.start(&["up"]);
     running(&project.database, "pg_sleep(600)", 2);
     let second = project.start(&["up"]);
-    project.database.until("SELECT count(*) >= 4 FROM pg_stat_activity WHERE application_name = 'migraph' AND datname = current_database()", "t");
+    // The first has its coordinator's session and three workers'.
+    project.database.until("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migraph' AND datname = current_database()", "5");
     second.signal(Signal::SIGINT);
     second.end().exits(130).says(&["stopped before anything was run"]);
     first.signal(Signal::SIGTERM);
@@ -78,11 +79,11 @@ fn a_signal_while_waiting_for_the_lock_ends_the_wait() {
 /// switched off by the script itself.
 #[test]
 fn a_killed_run_leaves_an_orphan_that_the_next_run_waits_for() {
-    let orphan = "SET LOCAL client_connection_check_interval = 0; INSERT INTO n VALUES (1); SELECT pg_sleep(3);";
+    let orphan = format!("{UNWATCHED} INSERT INTO n VALUES (1); SELECT pg_sleep(3);");
     let count = "INSERT INTO n VALUES (2);";
     let project = Project::new(&[
         ("0001_n", "", "CREATE TABLE n (i int);"),
-        ("0002_orphan", "0001_n", orphan),
+        ("0002_orphan", "0001_n", &orphan),
         ("0003_after", "0002_orphan", count),
         ("0004_after", "0003_after", count),
     ]);
@@ -106,7 +107,8 @@ fn a_statement_that_was_cut_off_outside_a_transaction_stops_the_next_run() {
     running(&project.database, "pg_sleep(600)", 1);
     run.signal(Signal::SIGKILL);
     run.end();
-    project.database.until("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'migraph'", "0");
+    project.database.end_orphans();
+    project.database.until_gone();
     let stopped = project.run(&["up"]).exits(1);
     stopped.says(&[
         "statement 2 of `0002_v` was begun",

@@ -6,10 +6,12 @@ use std::process::Command;
 use super::fingerprint;
 use super::harness::{Database, PASSWORD, Project, database, start};
 
-/// Beside the server's own programs, so that it is not older than the server.
+/// Beside the server's own programs, so that it is not older than the server; or
+/// another, where there is none.
 fn pg_dump(database: &Database) -> PathBuf {
     let dir = database.sql("SELECT setting FROM pg_config WHERE name = 'BINDIR'");
-    PathBuf::from(dir).join("pg_dump")
+    let own = PathBuf::from(dir).join("pg_dump");
+    if own.exists() { own } else { "pg_dump".into() }
 }
 
 fn dump(database: &Database) -> String {

@@ -39,6 +39,10 @@ pub fn data_dir() -> PathBuf {
     server().data_dir()
 }
 
+/// In a script: the backend does not look whether its client is still there, as none
+/// does before PostgreSQL 14, where this changes nothing.
+pub const UNWATCHED: &str = "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'client_connection_check_interval';";
+
 /// A fresh database and an empty migrations directory.
 pub struct Project {
     pub dir: TempDir,
@@ -108,6 +112,19 @@ impl Database {
             }
             assert!(Instant::now() < end, "{sql}: {found:?}, not {expected:?}");
             sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// True when a backend notices that its client is gone (14 and later).
+    pub fn watches_clients(&self) -> bool {
+        self.sql("SELECT current_setting('server_version_num')::int >= 140000") == "t"
+    }
+
+    /// Ends what a killed run has left working, where it would not end by itself: as
+    /// the operator does whom migraph tells so.
+    pub fn end_orphans(&self) {
+        if !self.watches_clients() {
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'migraph' AND state = 'active' AND datname = current_database()");
         }
     }
 

@@ -176,8 +176,7 @@ fn in_session_mode_runs_wait_for_each_other_and_signals_cancel() {
     project.database.until(slow, "1");
     run.signal(Signal::SIGKILL);
     assert_eq!(run.end().code, None);
-    // Before 14 a backend does not look whether its client is still there.
-    project.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database() AND current_setting('server_version_num')::int < 140000");
+    project.database.end_orphans();
     project.write("0003_slow", "", "SELECT 1;");
     start(project.dir.path(), &bouncer.url, &["up"], &[]).end().exits(0);
     project.database.until(slow, "0");

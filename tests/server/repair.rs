@@ -77,7 +77,7 @@ fn a_repair_waits_for_the_run_to_end() {
     let project = in_doubt();
     project.write("0003_sleep", "", "SELECT pg_sleep(600);");
     let run = project.start(&["up", "--target", "0003_sleep"]);
-    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()";
+    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid() AND datname = current_database()";
     project.database.until(sleeping, "1");
     let args = ["repair", "0002_p", "--retry", "--wait-lock", "1"];
     project.run(&args).exits(4).says(&["another run is in the way", "0003_sleep"]);

@@ -24,7 +24,8 @@ fn a_deadlock_between_two_migrations_is_tried_again() {
         ("0002_xy", "0001_t", &sql("x", "y")),
         ("0003_yx", "0001_t", &sql("y", "x")),
     ]);
-    let json = project.run(&["up", "--format", "json"]).exits(0).json();
+    let up = ["up", "--format", "json", "--trust-declared"];
+    let json = project.run(&up).exits(0).json();
     assert!(retries(&json) >= 1, "{json}");
     assert_eq!(attempts(&project.database, "failed"), "40P01");
     assert_eq!(project.ledger(), "0001_t 0002_xy 0003_yx");
@@ -34,10 +35,42 @@ fn a_deadlock_between_two_migrations_is_tried_again() {
 fn a_race_for_a_row_of_the_catalogue_is_tried_again() {
     let sql = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT pg_sleep(1);";
     let project = Project::new(&[("0001_a", "", sql), ("0002_b", "", sql), ("0003_c", "", sql)]);
-    let json = project.run(&["up", "--jobs", "3", "--format", "json"]).exits(0).json();
+    let up = ["up", "--jobs", "3", "--format", "json", "--trust-declared"];
+    let json = project.run(&up).exits(0).json();
     assert!(retries(&json) >= 1, "{json}");
     let said = project.run(&["status"]).exits(0);
     said.says(&["3 applied"]);
+}
+
+#[test]
+fn what_the_sql_excludes_is_never_at_once() {
+    let alter = |first: &str, second: &str| {
+        format!(
+            "ALTER TABLE {first} ADD COLUMN {first}_1 int; SELECT pg_sleep(0.3); ALTER TABLE {second} ADD COLUMN {first}_2 int;"
+        )
+    };
+    let function = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT pg_sleep(0.3);";
+    let index = |name: &str| format!("CREATE INDEX CONCURRENTLY {name} ON x (a);");
+    let project = Project::new(&[
+        ("0001_t", "", "CREATE TABLE x (a int); CREATE TABLE y (a int);"),
+        ("0002_xy", "0001_t", &alter("x", "y")),
+        ("0003_yx", "0001_t", &alter("y", "x")),
+        ("0004_f", "0001_t", function),
+        ("0005_f", "0001_t", function),
+        ("0006_i", "0001_t", &index("i")),
+        ("0007_j", "0001_t", &index("j")),
+        (
+            "0008_d",
+            "0001_t",
+            "DO $$ BEGIN EXECUTE (SELECT 'CREATE TABLE z (a int)'); PERFORM pg_sleep(0.3); END $$;",
+        ),
+    ]);
+    for schedule in ["layers", "ready"] {
+        let up = ["up", "--jobs", "8", "--schedule", schedule, "--format", "json"];
+        let json = project.run(&up).exits(0).json();
+        assert_eq!(retries(&json), 0, "{json}");
+        project.database.sql("DROP SCHEMA public, migraph CASCADE; CREATE SCHEMA public");
+    }
 }
 
 #[test]
@@ -59,7 +92,8 @@ fn a_lock_that_a_sibling_holds_is_waited_for_beyond_the_timeout() {
         ("0002_long", "0001_t", "ALTER TABLE t ADD COLUMN a int; SELECT pg_sleep(2);"),
         ("0003_short", "0001_t", "SELECT pg_sleep(0.2); ALTER TABLE t ADD COLUMN b int;"),
     ]);
-    let ended = project.run(&["up", "--lock-timeout", "200ms", "--retries", "0"]).exits(0);
+    let up = ["up", "--lock-timeout", "200ms", "--retries", "0", "--trust-declared"];
+    let ended = project.run(&up).exits(0);
     ended.says(&["trying 0003_short again when others have ended", "SQLSTATE 55P03"]);
 }
 

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::crashes::running;
-use super::harness::Project;
+use super::harness::{Project, UNWATCHED};
 
 const STEPS: &str =
     "SELECT statement, finished_at IS NOT NULL FROM migraph.__migration_statements__ ORDER BY 1";
@@ -76,6 +76,7 @@ fn a_run_that_is_killed_within_a_segment_goes_on_behind_the_last_one() {
     running(&project.database, "pg_sleep(600)", 1);
     run.signal(Signal::SIGKILL);
     run.end();
+    project.database.end_orphans();
     project.database.until_gone();
     assert_eq!(project.database.sql(NUMBERS), "1 2");
     assert_eq!(project.database.sql(STEPS), "1|t\n2|t\n3|t");
@@ -89,8 +90,10 @@ fn a_run_that_is_killed_within_a_segment_goes_on_behind_the_last_one() {
 /// whose client is gone: it is committed with its record.
 #[test]
 fn an_orphan_that_commits_its_segment_has_recorded_it() {
-    let sql = "BEGIN;\nINSERT INTO n SELECT 1;\nCOMMIT;\nBEGIN;\nSET LOCAL client_connection_check_interval = 0;\nINSERT INTO n SELECT 2;\nSELECT pg_sleep(1.5);\nCOMMIT;\nBEGIN;\nINSERT INTO n SELECT 3;\nCOMMIT;";
-    let project = project(sql);
+    let sql = format!(
+        "BEGIN;\nINSERT INTO n SELECT 1;\nCOMMIT;\nBEGIN;\n{UNWATCHED}\nINSERT INTO n SELECT 2;\nSELECT pg_sleep(1.5);\nCOMMIT;\nBEGIN;\nINSERT INTO n SELECT 3;\nCOMMIT;"
+    );
+    let project = project(&sql);
     let run = project.start(&["up"]);
     running(&project.database, "pg_sleep(1.5)", 1);
     run.signal(Signal::SIGKILL);

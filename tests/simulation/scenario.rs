@@ -12,8 +12,8 @@ use migraph::exec::{
 };
 use migraph::graph::{self, MigrationGraph, Node};
 use migraph::model::MigrationId;
-use migraph::parse::{Depth, parse, settle};
-use migraph::plan::{Estimator, Plan, Schedule, Timings};
+use migraph::parse::{Depth, Unlisted, parse, settle};
+use migraph::plan::{Estimator, Plan, Schedule, Separation, Timings};
 
 use super::world::{Memory, World};
 
@@ -84,7 +84,13 @@ impl Scenario {
             world.committed.borrow().keys().map(|id| self.graph.node(id).unwrap()).collect();
         let wanted = vec![true; self.graph.len()];
         let estimator = Estimator::new(Timings::default(), []);
-        let plan = Plan::new(&self.graph, &wanted, &applied, &estimator);
+        let plan = Plan::new(
+            &self.graph,
+            &wanted,
+            &applied,
+            &estimator,
+            Separation::declared(&self.graph),
+        );
         // As a real run reads it from the ledger.
         let reached = world.progress.borrow().clone();
         let node = |(id, it)| (self.graph.node(&id).unwrap(), it);
@@ -188,7 +194,7 @@ fn random_graph(rng: &mut Rng) -> MigrationGraph {
         );
         parse(format!("m{number:02}.sql").into(), text.into_bytes(), Depth::Tokens)
     });
-    let set = settle(files.collect(), false);
+    let set = settle(files.collect(), Unlisted::Refuse);
     graph::build(set.migrations, &set.broken).unwrap()
 }
 

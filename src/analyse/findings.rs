@@ -1,0 +1,201 @@
+//! What the SQL says about the headers.
+
+use std::collections::BTreeSet;
+
+use super::analysis::Analysis;
+use super::needs::{Strictness, Why, needs};
+use super::undeclared::{Undeclared, undeclared};
+use crate::graph::{MigrationGraph, Node};
+use crate::model::{Code, Dependency, Diagnostic, Diagnostics, Place, Span};
+use crate::sql::Touch;
+
+/// Everything that `analysis` finds in `graph`, in no particular order.
+pub fn findings(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
+    let finder = Finder { graph, analysis };
+    let mut found = finder.undeclared();
+    found.extend(graph.nodes().flat_map(|node| finder.of_one(node)));
+    found
+}
+
+struct Finder<'a> {
+    graph: &'a MigrationGraph,
+    analysis: &'a Analysis,
+}
+
+impl Finder<'_> {
+    fn undeclared(&self) -> Diagnostics {
+        let pairs = self.pairs(Strictness::Relaxed);
+        let ordered: BTreeSet<_> = pairs.iter().map(|it| (it.dependency, it.dependent)).collect();
+        let strict = self.pairs(Strictness::Strict).into_iter().filter(|it| {
+            it.need.why == Why::ColumnOrder && !ordered.contains(&(it.dependency, it.dependent))
+        });
+        let columns = strict.map(|pair| self.column_order(pair));
+        pairs.iter().map(|pair| self.missing(*pair)).chain(columns).collect()
+    }
+
+    /// What only the body of a function says that nobody called, and what a statement
+    /// may do that could not be read, is no reason for an error.
+    fn pairs(&self, strictness: Strictness) -> Vec<Undeclared> {
+        let Self { graph, analysis } = self;
+        let parents = |node: &Node| {
+            let parents = graph.dependencies(*node);
+            parents.into_iter().map(|parent| analysis.place(parent)).collect()
+        };
+        let declared: Vec<Vec<usize>> = analysis.order().iter().map(parents).collect();
+        let counts = |cell, touch: Touch| !touch.soft && !analysis.catalogue().is_anything(cell);
+        undeclared(analysis.footprints(), &declared, strictness, counts)
+    }
+
+    /// The one that must come first, the one that must come behind it, and where each
+    /// says so.
+    fn sides(&self, pair: Undeclared) -> ((Node, Span), (Node, Span)) {
+        let Undeclared { dependent, dependency, need } = pair;
+        let node = |place: usize| self.analysis.order()[place];
+        // `need` has them in the order of the replay.
+        let (first, second) = match dependency < dependent {
+            true => (need.earlier, need.later),
+            false => (need.later, need.earlier),
+        };
+        ((node(dependency), first), (node(dependent), second))
+    }
+
+    fn missing(&self, pair: Undeclared) -> Diagnostic {
+        let ((earlier, made), (later, used)) = self.sides(pair);
+        let (first, second) = (self.graph.id(earlier), self.graph.id(later));
+        let object = self.analysis.catalogue().describe(pair.need.cell);
+        let (message, here, there) = match pair.need.why {
+            Why::Uses | Why::MakesMissing => (
+                format!("`{second}` uses {object} and does not depend on `{first}`"),
+                "used here",
+                "made or changed here",
+            ),
+            Why::ChangesUsed => (
+                format!(
+                    "`{second}` changes {object}, which `{first}` uses, and does not depend on it"
+                ),
+                "changed here",
+                "used here",
+            ),
+            Why::BothChange | Why::ColumnOrder => (
+                format!(
+                    "`{second}` and `{first}` both change {object}, and neither depends on the other"
+                ),
+                "changed here",
+                "changed here too",
+            ),
+        };
+        Diagnostic::error(Code::UndeclaredDependency, message)
+            .at(self.place(later, used, here))
+            .also(self.place(earlier, made, there))
+            .help(format!("in `{second}`, write `{}`", self.line_with(later, earlier)))
+    }
+
+    /// The `@dependencies` line of `node`, with one more.
+    fn line_with(&self, node: Node, more: Node) -> String {
+        let listed = &self.graph.migration(node).header.dependencies;
+        let listed = listed.iter().map(|dependency| dependency.id.as_str());
+        let ids: Vec<_> = listed.chain([self.graph.id(more).as_str()]).collect();
+        format!("-- @dependencies: [{}]", ids.join(", "))
+    }
+
+    fn column_order(&self, pair: Undeclared) -> Diagnostic {
+        let ((earlier, before), (later, behind)) = self.sides(pair);
+        let (first, second) = (self.graph.id(earlier), self.graph.id(later));
+        let object = self.analysis.catalogue().describe(pair.need.cell);
+        let message = format!(
+            "`{second}` and `{first}` both add columns to {object}: their order may differ from database to database"
+        );
+        Diagnostic::info(Code::ColumnOrder, message)
+            .at(self.place(later, behind, "here"))
+            .also(self.place(earlier, before, "and here"))
+            .help("name the columns in every INSERT, or let one migration depend on the other")
+    }
+
+    fn of_one(&self, node: Node) -> Diagnostics {
+        let mut found = self.remarks(node);
+        found.extend(self.redundant(node));
+        found.extend(self.unexplained(node));
+        found
+    }
+
+    fn remarks(&self, node: Node) -> Diagnostics {
+        let footprint = self.analysis.footprint(node);
+        let barriers = footprint.barriers().iter().filter(|remark| !remark.soft).map(|remark| {
+            let message =
+                format!("`{}` runs while nothing else does: {}", self.graph.id(node), remark.why);
+            Diagnostic::info(Code::Barrier, message).at(self.place(node, remark.span, ""))
+        });
+        let opaque = footprint.opaque().iter().filter(|remark| !remark.soft).map(|remark| {
+            let message = format!("what this touches cannot be told: {}", remark.why);
+            Diagnostic::warning(Code::Opaque, message).at(self.place(node, remark.span, "")).help(
+                "its dependencies are taken at their word, and it runs while nothing else does",
+            )
+        });
+        barriers.chain(opaque).collect()
+    }
+
+    /// Dependencies that another dependency brings along.
+    fn redundant(&self, node: Node) -> Diagnostics {
+        let listed = &self.graph.migration(node).header.dependencies;
+        let nodes: Vec<_> = listed.iter().filter_map(|it| self.graph.node(&it.id)).collect();
+        if nodes.len() < 2 {
+            return vec![];
+        }
+        let implied = |it: &&Dependency| {
+            let dependency = self.graph.node(&it.id)?;
+            let through = nodes.iter().copied().find(|other| {
+                *other != dependency && self.analysis.comes_behind(*other, dependency)
+            })?;
+            let message = format!(
+                "`{}` need not list `{}`: `{}` depends on it",
+                self.graph.id(node),
+                it.id,
+                self.graph.id(through)
+            );
+            Some(
+                Diagnostic::info(Code::RedundantDependency, message)
+                    .at(self.header_place(node, it.span)),
+            )
+        };
+        listed.iter().filter_map(|it| implied(&it)).collect()
+    }
+
+    /// Dependencies for which the SQL shows no reason.
+    fn unexplained(&self, node: Node) -> Diagnostics {
+        let later = self.analysis.footprint(node);
+        if !later.is_clear() {
+            return vec![];
+        }
+        let without_reason = |it: &&Dependency| {
+            let dependency = self.graph.node(&it.id)?;
+            let earlier = self.analysis.footprint(dependency);
+            let explained =
+                !earlier.is_clear() || !needs(earlier, later, Strictness::Strict).is_empty();
+            if explained {
+                return None;
+            }
+            let message = format!("`{}` and `{}` share no object", self.graph.id(node), it.id);
+            Some(Diagnostic::info(Code::UnexplainedDependency, message)
+                .at(self.header_place(node, it.span))
+                .help("it may be about data; if it is not, without it the two run at the same time"))
+        };
+        self.graph
+            .migration(node)
+            .header
+            .dependencies
+            .iter()
+            .filter_map(|it| without_reason(&it))
+            .collect()
+    }
+
+    /// A place in the up script of `node`.
+    fn place(&self, node: Node, span: Span, label: &str) -> Place {
+        let migration = self.graph.migration(node);
+        let span = span.shifted(migration.up.span.start);
+        Place::new(&migration.source, migration.source.first_line(span), label)
+    }
+
+    fn header_place(&self, node: Node, span: Span) -> Place {
+        Place::new(&self.graph.migration(node).source, span, "")
+    }
+}

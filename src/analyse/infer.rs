@@ -1,0 +1,428 @@
+//! The dependencies that a history implies.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::needs::{Need, Strictness, Why, rank, reason};
+use super::order::Ancestors;
+use crate::model::Span;
+use crate::sql::{Cell, Footprint, Op, Touch};
+
+/// The dependencies of one migration: each an earlier one, by its place in the
+/// history, with a reason. None is implied by the others.
+pub type Inferred = BTreeMap<usize, Need>;
+
+/// What has happened to a cell since it was last changed.
+#[derive(Default)]
+pub(super) struct State {
+    /// Who changed it last, and where.
+    write: Option<(usize, Touch)>,
+    /// Who has added to it since.
+    adds: Vec<(usize, Touch)>,
+    /// Who has read it since.
+    reads: Vec<(usize, Touch)>,
+}
+
+impl State {
+    /// Those whom a migration that does `op` must come behind.
+    fn before(&self, op: Op) -> Vec<(usize, Touch, Op)> {
+        let tag = |op: Op| move |(node, touch): &(usize, Touch)| (*node, *touch, op);
+        let writes = self.write.iter().map(tag(Op::Write));
+        let adds = self.adds.iter().map(tag(Op::Add));
+        let reads = self.reads.iter().map(tag(Op::Read));
+        match op {
+            Op::Read => writes.chain(adds).collect(),
+            // Of columns that were added, the last one stands for all.
+            Op::Add => writes.chain(reads).chain(self.adds.last().map(tag(Op::Add))).collect(),
+            Op::Write => writes.chain(adds).chain(reads).collect(),
+        }
+    }
+
+    pub(super) fn record(&mut self, node: usize, op: Op, touch: Touch) {
+        match op {
+            Op::Read => self.reads.push((node, touch)),
+            Op::Add => self.adds.push((node, touch)),
+            Op::Write => *self = Self { write: Some((node, touch)), ..Self::default() },
+        }
+    }
+}
+
+/// The dependencies of each migration of a history, given in its order: every
+/// order that they permit has the result of that order.
+///
+/// A reason that only an uncalled function's body gives is the weakest: it is shown
+/// only when there is no other.
+pub fn infer(history: &[Footprint], strictness: Strictness) -> Vec<Inferred> {
+    let mut states: HashMap<Cell, State> = HashMap::new();
+    let mut ancestors = Ancestors::new(history.len());
+    let mut all = Vec::with_capacity(history.len());
+    for (node, footprint) in history.iter().enumerate() {
+        let wanted = wanted(footprint.touches(), node, &states, strictness);
+        all.push(reduced(node, wanted, &mut ancestors));
+        for (cell, op, touch) in footprint.touches() {
+            states.entry(cell).or_default().record(node, op, touch);
+        }
+    }
+    all
+}
+
+/// Every earlier migration that this one must come behind, with the best reason.
+pub(super) fn wanted(
+    touches: impl Iterator<Item = (Cell, Op, Touch)>,
+    node: usize,
+    states: &HashMap<Cell, State>,
+    strictness: Strictness,
+) -> Inferred {
+    let mut wanted = Inferred::new();
+    for (cell, op, touch) in touches {
+        let Some(state) = states.get(&cell) else { continue };
+        for (earlier, before, done) in state.before(op) {
+            let Some(why) = reason(cell, done, op, strictness) else { continue };
+            let why = if before.missing { Why::MakesMissing } else { why };
+            if earlier == node {
+                continue;
+            }
+            let need = need(cell, why, (before.span, touch.span), before.soft || touch.soft);
+            let known = wanted.entry(earlier).or_insert(need);
+            if rank(&need) < rank(known) {
+                *known = need;
+            }
+        }
+    }
+    wanted
+}
+
+fn need(cell: Cell, why: Why, (earlier, later): (Span, Span), soft: bool) -> Need {
+    Need { cell, why, earlier, later, soft }
+}
+
+/// Leaves out what another of them is behind already. The latest come first: only
+/// a later one can be behind an earlier one.
+fn reduced(node: usize, wanted: Inferred, ancestors: &mut Ancestors) -> Inferred {
+    let mut kept = Inferred::new();
+    for (earlier, need) in wanted.into_iter().rev() {
+        if !ancestors.contains(node, earlier) {
+            ancestors.add(node, earlier);
+            kept.insert(earlier, need);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyse::undeclared;
+    use crate::sql::{Catalogue, read};
+    use crate::syntax::parse;
+
+    fn footprints(history: &[&str]) -> Vec<Footprint> {
+        let mut catalogue = Catalogue::default();
+        let script = |sql: &&str| catalogue.replay(&read(&parse(sql).unwrap()));
+        history.iter().map(script).collect()
+    }
+
+    /// `1<0 2<0,1`: each migration that has dependencies, with them.
+    fn edges(history: &[&str], strictness: Strictness) -> String {
+        let inferred = infer(&footprints(history), strictness);
+        let one = |(node, parents): (usize, &Inferred)| {
+            let parents: Vec<_> = parents.keys().map(ToString::to_string).collect();
+            (!parents.is_empty()).then(|| format!("{node}<{}", parents.join(",")))
+        };
+        inferred.iter().enumerate().filter_map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    /// `(why, history, dependencies)`; in the histories, `|` stands between two
+    /// migrations.
+    const CASES: &[(&str, &str, &str)] = &[
+        ("nothing shared", "create table a(x int) | create table b(x int)", ""),
+        (
+            "a foreign key",
+            "create table a(x int primary key) | create table b(x int references a)",
+            "1<0",
+        ),
+        ("an index", "create table a(x int) | create index on a(x)", "1<0"),
+        (
+            "an index needs its column",
+            "create table a(x int) | alter table a add y int | create index i on a(y)",
+            "1<0 2<1",
+        ),
+        (
+            "and no other column",
+            "create table a(x int) | alter table a add y int | create index i on a(x)",
+            "1<0 2<0",
+        ),
+        (
+            "a view",
+            "create table a(x int) | create view v as select x from a | drop view v | drop table a",
+            "1<0 2<1 3<2",
+        ),
+        (
+            "a view's star",
+            "create table a(x int) | alter table a add y int | create view v as select * from a",
+            "1<0 2<1",
+        ),
+        (
+            "indexes commute",
+            "create table a(x int) | create index i on a(x) | create index j on a(x)",
+            "1<0 2<0",
+        ),
+        (
+            "columns stand in order",
+            "create table a(x int) | alter table a add y int | alter table a add z int",
+            "1<0 2<1",
+        ),
+        (
+            "schemas",
+            "create schema s | create table s.a(x int) | set search_path = s; select * from a",
+            "1<0 2<1",
+        ),
+        (
+            "quoted names differ",
+            "create table \"A\"(x int) | create table a(x int) | select x from \"A\"",
+            "2<0",
+        ),
+        (
+            "a type in a column",
+            "create type t as enum ('p') | create table a(x t) | drop table a | drop type t",
+            "1<0 2<1 3<2",
+        ),
+        ("an array of a type", "create domain d as int | create table a(x d[])", "1<0"),
+        (
+            "a value of an enum",
+            "create type t as enum ('p'); create table a(x t) | alter type t add value 'q' | insert into a values ('q')",
+            "1<0 2<1",
+        ),
+        (
+            "enum values stand in order",
+            "create type t as enum ('p') | alter type t add value 'q' | alter type t add value 'r'",
+            "1<0 2<1",
+        ),
+        (
+            "a rename",
+            "create table a(x int) | alter table a rename to b | create table a(x int) | select x from b",
+            "1<0 2<1 3<1",
+        ),
+        (
+            "a trigger's function",
+            "create table a(x int) | create function f() returns trigger language plpgsql as 'begin return new; end' | create trigger t before insert on a for each row execute function f()",
+            "2<0,1",
+        ),
+        (
+            "a function that is replaced",
+            "create function f() returns int language sql as 'select 1' | create or replace function f() returns int language sql as 'select 2' | select f()",
+            "1<0 2<1",
+        ),
+        (
+            "a function's SQL body",
+            "create table a(x int) | create function f() returns bigint language sql as 'select count(x) from a'",
+            "1<0",
+        ),
+        (
+            "a called function's table",
+            "create table a(x int) | create function f() returns void language plpgsql as 'begin delete from a; end' | insert into a values (1) | select f()",
+            "1<0 2<0 3<1,2",
+        ),
+        (
+            "rows that are read",
+            "create table a(x int) | insert into a values (1) | update a set x = 2 | create table b as select x from a",
+            "1<0 2<1 3<2",
+        ),
+        (
+            "rows that are added",
+            "create table a(x int) | insert into a(x) values (1) | insert into a(x) values (2)",
+            "1<0 2<0",
+        ),
+        (
+            "rows that are numbered",
+            "create table a(i serial, x int) | insert into a(x) values (1) | insert into a(x) values (2)",
+            "1<0 2<1",
+        ),
+        (
+            "rows behind a foreign key",
+            "create table a(x int primary key); create table b(x int references a) | insert into a values (1) | insert into b values (1)",
+            "1<0 2<1",
+        ),
+        (
+            "rows that must fit",
+            "create table a(x int) | update a set x = 0 where x is null | alter table a alter x set not null",
+            "1<0 2<1",
+        ),
+        (
+            "a default for new rows",
+            "create table a(x int, y int) | alter table a alter y set default 1 | insert into a(x) values (1)",
+            "1<0 2<1",
+        ),
+        ("an owned sequence", "create table a(i serial) | alter sequence a_i_seq restart 5", "1<0"),
+        (
+            "a dropped column takes its index",
+            "create table a(x int, y int) | create index i on a(y) | drop index i | alter table a drop y",
+            "1<0 2<1 3<2",
+        ),
+        (
+            "a key for a foreign key",
+            "create table a(x int) | alter table a add unique (x) | create table b(x int references a(x))",
+            "1<0 2<1",
+        ),
+        (
+            "partitions",
+            "create table a(x int) partition by range (x) | create table b partition of a for values from (1) to (2) | insert into b values (1) | select x from a",
+            "1<0 2<1 3<2",
+        ),
+        (
+            "privileges of all tables",
+            "create table a(x int) | grant select on all tables in schema public to public | create table b(x int)",
+            "1<0 2<1",
+        ),
+        (
+            "grants commute",
+            "create table a(x int) | grant select on a to r | grant insert on a to s",
+            "1<0 2<0",
+        ),
+        (
+            "default privileges",
+            "create table a(x int) | alter default privileges grant select on tables to r | create table b(x int)",
+            "1<0 2<1",
+        ),
+        ("extensions", "create extension citext | create table a(x citext)", "1<0"),
+        (
+            "operator classes",
+            "create extension pg_trgm | create table a(x text) | create index i on a using gin (x gin_trgm_ops)",
+            "2<0,1",
+        ),
+        (
+            "plain types under gist",
+            "create extension btree_gist | create table a(x int, exclude using gist (x with =))",
+            "1<0",
+        ),
+        (
+            "DO blocks",
+            "create table a(x int) | do $$ begin execute 'alter table a add y int'; end $$ | select y from a",
+            "1<0 2<1",
+        ),
+        (
+            "names as strings",
+            "create sequence s | select nextval('public.s') | select setval('s', 5)",
+            "1<0 2<1",
+        ),
+        ("IF EXISTS of nothing", "drop table if exists a | create table a(x int)", "1<0"),
+        ("temporary tables are nobody's", "create temp table a(x int) | create table a(x int)", ""),
+        (
+            "a name of WITH is no table",
+            "create table a(x int) | with a as (select 1 as x) select x from a",
+            "",
+        ),
+        (
+            "but is within itself",
+            "create table a(x int) | with a as (select x from a) select x from a",
+            "1<0",
+        ),
+        (
+            "policies",
+            "create table a(x int); create table b(x int) | create policy p on a using (exists (select 1 from b))",
+            "1<0",
+        ),
+        ("comments", "create table a(x int) | comment on column a.x is 'y'", "1<0"),
+        (
+            "set schema",
+            "create schema s; create table a(x int) | alter table a set schema s | select x from s.a",
+            "1<0 2<1",
+        ),
+        (
+            "a statement put together",
+            "create table a(x int) | do $$ declare t text; begin foreach t in array array['a'] loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+            "1<0",
+        ),
+        (
+            "a dynamic statement",
+            "create table a(x text) | do $$ declare t text; begin for t in select x from a loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+            "1<0 2<1",
+        ),
+        (
+            "a star without what is dropped",
+            "create table a(x int, y int) | alter table a drop y | create view v as select * from a",
+            "1<0 2<1",
+        ),
+        (
+            "a column that is dropped and one that is added",
+            "create table a(x int, y int) | alter table a drop y | alter table a add z int",
+            "1<0 2<0",
+        ),
+        (
+            "a key decides what is inserted",
+            "create table a(x int) | create unique index i on a(x) | insert into a(x) values (1) on conflict (x) do nothing",
+            "1<0 2<1",
+        ),
+        (
+            "a constraint and rows that fit",
+            "create table a(x int) | alter table a add check (x > 0) | insert into a(x) values (1)",
+            "1<0 2<0",
+        ),
+        (
+            "the end of a constraint",
+            "create table a(x int, constraint c check (x > 0)) | alter table a drop constraint c | insert into a(x) values (0)",
+            "1<0 2<1",
+        ),
+        (
+            "INTO at the end",
+            "create table a(x int) | do $$ declare v int; begin select x from a where x > 0 into v; end $$",
+            "1<0",
+        ),
+        (
+            "a partition's constraints",
+            "create table a(x int, constraint c check (x > 0)) partition by range (x) | create table b partition of a default | alter table b drop constraint c",
+            "1<0 2<1",
+        ),
+        (
+            "a type that a column no longer has",
+            "create type t as enum ('p'); create table a(x t) | alter table a alter x type text using x::text | drop type t",
+            "1<0 2<1",
+        ),
+        (
+            "a function that a default no longer calls",
+            "create function f() returns int language sql as 'select 1'; create table a(x int default f()) | alter table a alter x drop default | drop function f",
+            "1<0 2<1",
+        ),
+    ];
+
+    #[test]
+    fn a_history_implies_its_dependencies() {
+        for (why, history, expected) in CASES {
+            let history: Vec<_> = history.split(" | ").collect();
+            assert_eq!(edges(&history, Strictness::Strict), *expected, "{why}: {history:?}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_columns_is_left_out_when_it_does_not_matter() {
+        let history =
+            ["create table a(x int)", "alter table a add y int", "alter table a add z int"];
+        assert_eq!(edges(&history, Strictness::Relaxed), "1<0 2<0");
+    }
+
+    #[test]
+    fn what_is_inferred_is_enough_and_each_of_it_is_missed() {
+        for (why, history, _) in CASES {
+            let history: Vec<_> = history.split(" | ").collect();
+            let footprints = footprints(&history);
+            let inferred = infer(&footprints, Strictness::Strict);
+            let declared: Vec<Vec<usize>> =
+                inferred.iter().map(|it| it.keys().copied().collect()).collect();
+            let missing = |declared: &[Vec<usize>]| {
+                undeclared(&footprints, declared, Strictness::Strict, |_, _| true)
+            };
+            assert_eq!(missing(&declared), [], "{why}");
+            for (node, parents) in declared.iter().enumerate() {
+                for (at, parent) in parents.iter().enumerate() {
+                    let mut without = declared.clone();
+                    without[node].remove(at);
+                    let found = missing(&without);
+                    let named = found.iter().any(|it| {
+                        let pair = (it.dependent, it.dependency);
+                        pair == (node, *parent) || pair == (*parent, node)
+                    });
+                    assert!(named, "{why}: {node}<{parent} {found:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! When the order of two migrations matters.
+
+use crate::model::Span;
+use crate::sql::{Aspect, Cell, Footprint, Op};
+
+/// How much of a history's result must be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Everything, the order of a table's columns too.
+    Strict,
+    /// What a program can see that names its columns.
+    Relaxed,
+}
+
+/// Why the order of two migrations matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The later one uses what the earlier one makes or changes.
+    Uses,
+    /// The later one changes or drops what the earlier one uses.
+    ChangesUsed,
+    /// The later one makes what the earlier one looked for in vain.
+    MakesMissing,
+    /// Both change it.
+    BothChange,
+    /// Both add a column to one table: only the order of the columns differs.
+    ColumnOrder,
+}
+
+/// One reason why a migration must come behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What both want.
+    pub cell: Cell,
+    /// Why.
+    pub why: Why,
+    /// Where the earlier one touches it.
+    pub earlier: Span,
+    /// Where the later one does.
+    pub later: Span,
+    /// True when only the body of a function that nobody called says so.
+    pub soft: bool,
+}
+
+/// Why `later` must stay behind `earlier`; empty when they may change places.
+///
+/// Both footprints must come from one replay, in this order.
+pub fn needs(earlier: &Footprint, later: &Footprint, strictness: Strictness) -> Vec<Need> {
+    let mut found = Vec::new();
+    for (cell, op, touch) in later.touches() {
+        for before in [Op::Read, Op::Add, Op::Write] {
+            let Some(why) = reason(cell, before, op, strictness) else { continue };
+            let Some(theirs) = earlier.touch(cell, before) else { continue };
+            let why = if theirs.missing { Why::MakesMissing } else { why };
+            let soft = touch.soft || theirs.soft;
+            found.push(Need { cell, why, earlier: theirs.span, later: touch.span, soft });
+        }
+    }
+    found
+}
+
+/// Why `after` must stay behind `before` on one cell.
+///
+/// Two reads, and two additions, may change places. Columns of one table are the
+/// exception: they are numbered in the order in which they are added
+/// (PG-FACTS 8, the first of the differences).
+pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) -> Option<Why> {
+    if before == Op::Add && after == Op::Add {
+        let columns = matches!(cell, Cell::Object(_, Aspect::Sequence));
+        return (columns && strictness == Strictness::Strict).then_some(Why::ColumnOrder);
+    }
+    // Column by column is enough, where nobody reads a row as a whole.
+    let in_any_column = matches!(cell, Cell::Object(_, Aspect::Values));
+    if in_any_column && strictness == Strictness::Relaxed {
+        return None;
+    }
+    match (before, after) {
+        (Op::Read, Op::Read) => None,
+        (_, Op::Read) => Some(Why::Uses),
+        (Op::Read, _) => Some(Why::ChangesUsed),
+        _ => Some(Why::BothChange),
+    }
+}
+
+/// Hard reasons first, then those about a thing rather than a name, then the
+/// plainest.
+pub(super) fn rank(need: &Need) -> (bool, bool, Why) {
+    (need.soft, matches!(need.cell, Cell::Name(_)), need.why)
+}

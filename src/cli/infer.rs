@@ -1,0 +1,43 @@
+//! `migraph infer`.
+
+use super::args::{Format, Global, InferArgs, OrderArg};
+use super::error::{CliError, warnings};
+use super::setup;
+use crate::analyse::{Completion, Strictness};
+use crate::exit::Exit;
+use crate::ops;
+use crate::parse::{Depth, Unlisted};
+use crate::report::document::{Document, InferBody};
+use crate::report::text::count;
+use crate::report::{infer, output};
+
+pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
+    let loaded = setup::files_with(global, Depth::Meaning, Unlisted::Nothing)?;
+    let completion = Completion {
+        strictness: match args.order {
+            OrderArg::Strict => Strictness::Strict,
+            OrderArg::Relaxed => Strictness::Relaxed,
+        },
+        keep_declared: args.keep_declared,
+    };
+    let inference = ops::infer(&loaded, completion).map_err(CliError::File)?;
+    if args.write {
+        ops::write(&inference.changes).map_err(CliError::File)?;
+    }
+    match args.format {
+        Format::Json => {
+            let body = InferBody::of(&loaded.graph, &inference, args.write);
+            let document = Document::new("infer", true, body);
+            output::data(&document.warnings(&loaded.warnings).render());
+        }
+        Format::Text => {
+            warnings(&loaded.warnings);
+            output::data(&match (args.diff, args.write) {
+                (true, _) => infer::diff(&inference.changes),
+                (_, true) => format!("{} written\n", count(inference.changes.len(), "file")),
+                _ => infer::render(&loaded.graph, &inference),
+            });
+        }
+    }
+    Ok(Exit::Done)
+}

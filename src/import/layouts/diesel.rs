@@ -1,0 +1,73 @@
+//! diesel: directories with `up.sql` and `down.sql`.
+//!
+//! A directory is `{version}_{name}`; the version without its hyphens orders them, as
+//! a text. Each is run in a transaction, unless `metadata.toml` has
+//! `run_in_transaction = false`
+//! (<https://docs.rs/diesel_migrations/latest/diesel_migrations/struct.FileBasedMigrations.html>).
+
+use std::collections::BTreeMap;
+
+use toml::Table;
+
+use super::super::Layout;
+use super::super::names::{self, Label};
+use super::super::reading::{Entry, Reading};
+use super::super::tree::File;
+use super::directories::{directories, rest_is_unused};
+use crate::model::{Code, Diagnostic, Place};
+
+/// Reads the directory.
+pub(super) fn read(reading: &mut Reading<'_>) {
+    let mut found: Vec<_> = directories(reading, Layout::Diesel).into_iter().collect();
+    found.sort_by_key(|(dir, _)| (version(dir), *dir));
+    for (dir, files) in found {
+        migration(reading, dir, files);
+    }
+}
+
+/// `20240131093000` of `2024-01-31-093000_add_users`.
+fn version(dir: &str) -> String {
+    dir.split('_').next().unwrap_or_default().replace('-', "")
+}
+
+fn migration(reading: &mut Reading<'_>, dir: &str, mut files: BTreeMap<&str, &File>) {
+    let (up, down) = (files.remove("up.sql"), files.remove("down.sql"));
+    let metadata = files.remove("metadata.toml");
+    rest_is_unused(reading, files);
+    let Some(up) = up else {
+        for file in down.into_iter().chain(metadata) {
+            reading.leave_out(file, Code::MissingUp, "there is no `up.sql` beside it");
+        }
+        return;
+    };
+    let name = dir.split_once('_').map_or("", |(_, name)| name);
+    let mut entry = Entry {
+        label: Label::plain(dir),
+        title: names::title(name),
+        timestamp: names::timestamp(&digits(&version(dir))),
+        outside_transaction: metadata.is_some_and(|it| says_no_transaction(reading, it)),
+        up: reading.whole(up),
+        ..Entry::default()
+    };
+    entry.files.extend([Some(up), down, metadata].into_iter().flatten().map(|it| it.name.clone()));
+    entry.down = down.and_then(|down| reading.whole(down));
+    reading.entries.push(entry);
+}
+
+/// The date and the time of a version; newer ones have four digits behind them.
+fn digits(version: &str) -> String {
+    version.chars().take(14).collect()
+}
+
+fn says_no_transaction(reading: &mut Reading<'_>, metadata: &File) -> bool {
+    let Some(source) = reading.source(metadata) else { return false };
+    match source.text().parse::<Table>() {
+        Ok(table) => table.get("run_in_transaction").and_then(toml::Value::as_bool) == Some(false),
+        Err(error) => {
+            let message = format!("this is no TOML: {}", error.message());
+            let problem = Diagnostic::error(Code::UnreadableLayout, message);
+            reading.problems.push(problem.at(Place::file(&source)));
+            false
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Layouts with both directions in one file, told apart by comments.
+
+use super::super::Layout;
+use super::super::names::{self, Label, Number};
+use super::super::reading::{Cut, Entry, Reading, is_code};
+use super::super::tree::File;
+use super::versioned::same_version;
+use std::sync::Arc;
+
+use crate::model::{Diagnostic, Source};
+
+/// How the files of a layout are read.
+pub(super) struct Rules {
+    pub(super) layout: Layout,
+    /// Whether the number decides the order, and may be there only once; else the
+    /// whole name does.
+    pub(super) by_number: bool,
+    /// Cuts a file into its sections.
+    pub(super) cut: fn(&Arc<Source>) -> Result<Cut, Diagnostic>,
+}
+
+/// Reads every `N….sql` of the directory.
+pub(super) fn read(reading: &mut Reading<'_>, rules: &Rules) {
+    let tree = reading.tree;
+    let mut files = Vec::new();
+    for file in &tree.files {
+        if reading.unused_in_directory(file, rules.layout) {
+            continue;
+        }
+        match Number::read(file.base()) {
+            Some((number, _)) if file.sql_stem().is_some() || is_code(file) => {
+                files.push((number, file));
+            }
+            _ => reading.unused(file, "no migration by its name"),
+        }
+    }
+    if rules.by_number {
+        files.sort_by(|a, b| (&a.0, &a.1.name).cmp(&(&b.0, &b.1.name)));
+    }
+    let mut before: Option<(Number, &File)> = None;
+    for (number, file) in files {
+        if let Some((_, kept)) = before.as_ref().filter(|it| rules.by_number && it.0 == number) {
+            same_version(reading, file, kept, rules.layout);
+            continue;
+        }
+        entry(reading, file, &number, rules);
+        before = Some((number, file));
+    }
+}
+
+fn entry(reading: &mut Reading<'_>, file: &File, number: &Number, rules: &Rules) {
+    let stem = file.base().rsplit_once('.').map_or(file.base(), |(stem, _)| stem);
+    let rest = &stem[number.as_str().len()..];
+    let mut entry = Entry {
+        label: Label::numbered(vec![number.clone()], "", rest),
+        title: names::title(rest.trim_start_matches(['_', '-'])),
+        timestamp: names::timestamp(number.as_str()),
+        files: vec![file.name.clone()],
+        ..Entry::default()
+    };
+    if file.sql_stem().is_none() {
+        reading.leave_out_code(file);
+    } else if let Some(source) = reading.source(file) {
+        match (rules.cut)(&source) {
+            Ok(Cut { up, down, outside_transaction }) => {
+                entry.outside_transaction = outside_transaction;
+                entry.up = Some(up);
+                entry.down = down;
+            }
+            Err(problem) => reading.problems.push(problem),
+        }
+    }
+    reading.entries.push(entry);
+}

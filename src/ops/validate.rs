@@ -1,0 +1,43 @@
+//! `validate`: everything that the files and their SQL have to be told.
+
+use std::collections::BTreeSet;
+
+use crate::analyse::{Analysis, findings};
+use crate::graph::{MigrationGraph, Node};
+use crate::load::Loaded;
+use crate::model::{Code, Diagnostic, Diagnostics, Place};
+use crate::plan::{Estimator, Plan, Separation, Timings};
+
+/// Of a group that is kept apart, so many files are shown; all are named.
+const SHOWN: usize = 8;
+
+/// Every finding about `loaded`, which was read to [`crate::parse::Depth::Meaning`],
+/// sorted by file and place.
+pub fn validate(loaded: Loaded) -> Diagnostics {
+    let analysis = Analysis::new(&loaded.graph, &loaded.readings);
+    let mut found = loaded.warnings;
+    found.extend(findings(&loaded.graph, &analysis));
+    found.extend(conflicts(&loaded.graph, &analysis));
+    Diagnostic::sort(&mut found);
+    found
+}
+
+/// What is kept apart within each layer of the whole graph.
+fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
+    let separation = Separation::declared(graph).analysed(graph, analysis);
+    let estimator = Estimator::new(Timings::default(), []);
+    let all = vec![true; graph.len()];
+    let plan = Plan::new(graph, &all, &BTreeSet::new(), &estimator, separation);
+    let in_layer = |layer: &Vec<Node>| plan.separation().groups(layer);
+    let groups = plan.layers().iter().flat_map(in_layer);
+    groups.filter_map(|(what, group)| conflict(graph, what, &group)).collect()
+}
+
+fn conflict(graph: &MigrationGraph, what: &str, group: &[Node]) -> Option<Diagnostic> {
+    let file = |node: &Node| Place::file(&graph.migration(*node).source);
+    let (first, rest) = group.split_first()?;
+    let ids: Vec<_> = group.iter().map(|node| graph.id(*node).as_str()).collect();
+    let message = format!("kept apart, because of {what}: {}", ids.join(", "));
+    let info = Diagnostic::info(Code::Conflict, message).at(file(first));
+    Some(rest.iter().take(SHOWN).fold(info, |info, node| info.also(file(node))))
+}

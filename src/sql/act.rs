@@ -1,0 +1,604 @@
+//! What a statement says, before its names are looked up.
+//!
+//! [`super::read`] makes these from the syntax tree and [`super::Catalogue`]
+//! gives them meaning. They hold names as written, and the spans of the text
+//! that was read.
+
+use std::sync::Arc;
+
+use super::kind::Kind;
+use super::lock::LockMode;
+use super::name::{Ident, QName};
+use crate::model::Span;
+
+/// One statement.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// From its first token to its last.
+    pub span: Span,
+    /// What it does, in order.
+    pub acts: Vec<Act>,
+}
+
+/// One thing that a statement does.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Rows, functions and types are used: a query or a change of rows.
+    Use(Uses),
+    /// A table is made.
+    CreateTable(Box<NewTable>),
+    /// A table, view, index or sequence is changed.
+    AlterRelation(Box<AlterRelation>),
+    /// An index is made.
+    CreateIndex(Box<NewIndex>),
+    /// A view or materialized view is made.
+    CreateView(Box<NewView>),
+    /// A function, procedure or aggregate is made.
+    CreateRoutine(Box<NewRoutine>),
+    /// A type or domain is made.
+    CreateType(Box<NewType>),
+    /// A sequence is made.
+    CreateSequence(Box<NewSequence>),
+    /// A value is added to an enum, or one is renamed.
+    EnumValue(EnumChange),
+    /// Anything else is made.
+    Create(Box<Creation>),
+    /// Objects are dropped.
+    Drop(Removal),
+    /// An object is renamed.
+    Rename(Renaming),
+    /// An object moves to another schema.
+    SetSchema(Moving),
+    /// An object other than a relation is changed.
+    Alter(Alteration),
+    /// Rows of tables are removed at once.
+    Truncate(TableList),
+    /// Tables are locked, analysed, reindexed …
+    Lock(Locking),
+    /// Privileges are given or taken.
+    Grant(Grant),
+    /// The names that follow are looked up elsewhere.
+    SearchPath(SearchPath),
+    /// A block that is executed now and decides itself what of it happens.
+    Block(Vec<Act>),
+    /// What happens only under a condition.
+    Perhaps(Vec<Act>),
+    /// It must run alone, and why.
+    Barrier(&'static str, Span),
+    /// What it does is not known, and why.
+    Opaque(&'static str, Span),
+}
+
+/// What a query or an expression refers to.
+#[derive(Clone, Debug, Default)]
+pub struct Uses {
+    /// Tables and views.
+    pub relations: Vec<RelationUse>,
+    /// Columns, or what looks like one.
+    pub columns: Vec<ColumnUse>,
+    /// Other objects by kind: functions, types, collations …
+    pub objects: Vec<(Kind, QName)>,
+    /// Names of objects that are written as strings: `nextval('s')`.
+    pub named: Vec<(Kind, QName)>,
+    /// Plain strings: an enum's value may be among them.
+    pub literals: Vec<(Ident, Span)>,
+}
+
+impl Uses {
+    /// True when it refers to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.relations.is_empty()
+            && self.columns.is_empty()
+            && self.objects.is_empty()
+            && self.named.is_empty()
+            && self.literals.is_empty()
+    }
+
+    /// Takes over what `other` refers to.
+    pub fn extend(&mut self, other: Self) {
+        self.relations.extend(other.relations);
+        self.columns.extend(other.columns);
+        self.objects.extend(other.objects);
+        self.named.extend(other.named);
+        self.literals.extend(other.literals);
+    }
+}
+
+/// A table or view in a query.
+#[derive(Clone, Debug)]
+pub struct RelationUse {
+    /// Its name.
+    pub name: QName,
+    /// What the query calls it.
+    pub alias: Option<Ident>,
+    /// What is done to its rows.
+    pub access: RowAccess,
+    /// True when all of its columns are meant: `*`.
+    pub star: bool,
+}
+
+/// What a statement does to the rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowAccess {
+    /// Reads them.
+    Read,
+    /// Reads them `FOR UPDATE` or the like.
+    Lock,
+    /// Adds some, with values for these columns; `None`: for all.
+    Insert {
+        /// The columns that are given.
+        columns: Option<Vec<Ident>>,
+        /// True with `ON CONFLICT`: what is there already decides.
+        upsert: bool,
+    },
+    /// Gives these columns other values.
+    Update(Vec<Ident>),
+    /// Removes some, or changes them in another way.
+    Write,
+}
+
+/// A column in an expression, or what may be one.
+#[derive(Clone, Debug)]
+pub struct ColumnUse {
+    /// The table or alias before it, when there is one.
+    pub table: Option<Ident>,
+    /// Its name.
+    pub name: Ident,
+    /// True when the table before it can be no subquery's alias.
+    pub sure: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// `CREATE TABLE` in all its forms.
+#[derive(Clone, Debug)]
+pub struct NewTable {
+    /// Its name.
+    pub name: QName,
+    /// `Table` or `ForeignTable`.
+    pub kind: Kind,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `TEMP`: nobody else sees it.
+    pub temporary: bool,
+    /// Its columns, without inherited ones.
+    pub columns: Vec<NewColumn>,
+    /// Constraints that are written on their own.
+    pub constraints: Vec<NewConstraint>,
+    /// Tables it inherits from.
+    pub inherits: Vec<QName>,
+    /// The table it is a partition of.
+    pub partition_of: Option<QName>,
+    /// Tables whose columns it copies.
+    pub like: Vec<QName>,
+    /// For `CREATE TABLE AS`: its query. Its columns are not known then.
+    pub query: Option<Uses>,
+    /// Everything else it refers to: its type, its server, its partition bounds.
+    pub uses: Uses,
+}
+
+/// A column of a new table, or one that is added.
+#[derive(Clone, Debug)]
+pub struct NewColumn {
+    /// Its name.
+    pub name: Ident,
+    /// Where.
+    pub span: Span,
+    /// Its type.
+    pub ty: Option<QName>,
+    /// True when it owns a sequence: `serial`, `GENERATED AS IDENTITY`.
+    pub sequence: bool,
+    /// True when a row that does not name it gets another value than NULL.
+    pub default: bool,
+    /// `NOT NULL`, `PRIMARY KEY` or `serial`.
+    pub not_null: bool,
+    /// Its constraints.
+    pub constraints: Vec<NewConstraint>,
+    /// What its default, its generated value and its checks refer to.
+    pub uses: Uses,
+}
+
+/// A constraint.
+#[derive(Clone, Debug)]
+pub struct NewConstraint {
+    /// Its name, if one is given.
+    pub name: Option<Ident>,
+    /// Where.
+    pub span: Span,
+    /// What it is.
+    pub kind: ConstraintKind,
+    /// The columns it is about, where its text lists them.
+    pub columns: Vec<Ident>,
+    /// `NOT VALID`: rows that are there are not looked at.
+    pub not_valid: bool,
+    /// What its expression refers to.
+    pub uses: Uses,
+}
+
+/// What a constraint demands.
+#[derive(Clone, Debug)]
+pub enum ConstraintKind {
+    /// `PRIMARY KEY`; perhaps over an index that is there.
+    Primary(Option<Ident>),
+    /// `UNIQUE`; likewise.
+    Unique(Option<Ident>),
+    /// `EXCLUDE`.
+    Exclude,
+    /// `CHECK`.
+    Check,
+    /// `NOT NULL`.
+    NotNull,
+    /// `REFERENCES` this table's columns; none means its primary key.
+    Foreign(QName, Vec<Ident>),
+}
+
+/// `ALTER TABLE` and its like.
+#[derive(Clone, Debug)]
+pub struct AlterRelation {
+    /// What it says the relation is.
+    pub kind: Kind,
+    /// The relation.
+    pub name: QName,
+    /// `IF EXISTS`.
+    pub if_exists: bool,
+    /// `ONLY`: its children are left alone.
+    pub only: bool,
+    /// What is changed, in order.
+    pub changes: Vec<Change>,
+}
+
+/// One change of a relation.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A column is added.
+    AddColumn {
+        /// The column.
+        column: Box<NewColumn>,
+        /// `IF NOT EXISTS`.
+        if_not_exists: bool,
+    },
+    /// A column is dropped.
+    DropColumn(Member),
+    /// A column is renamed.
+    RenameColumn(Ident, Ident, Span),
+    /// A constraint is added.
+    AddConstraint(Box<NewConstraint>),
+    /// A constraint is dropped.
+    DropConstraint(Member),
+    /// A constraint is renamed.
+    RenameConstraint(Ident, Ident, Span),
+    /// A constraint is checked against the rows, or its timing is changed.
+    Constraint(Ident, LockMode, Span),
+    /// A column is changed.
+    Column(Box<ColumnChange>),
+    /// The relation gets another name.
+    RenameTo(Ident),
+    /// It moves to another schema.
+    SetSchema(Ident, Span),
+    /// A partition is attached, or a parent inherited from.
+    Attach {
+        /// The partition, or the parent.
+        other: QName,
+        /// True when `other` is the parent (`INHERIT`).
+        inherit: bool,
+        /// True when another table may have to be scanned: `DEFAULT` partitions.
+        default: bool,
+    },
+    /// The reverse.
+    Detach {
+        /// The partition, or the parent.
+        other: QName,
+        /// True when `other` is the parent.
+        inherit: bool,
+        /// `CONCURRENTLY`.
+        concurrently: bool,
+    },
+    /// How its triggers, rules or row security work is changed.
+    Behaviour(LockMode, Span),
+    /// Row level security is switched on or off.
+    Security(Span),
+    /// It gets another owner.
+    Owner(Span),
+    /// A sequence's counter, or who owns it, is changed.
+    Sequence {
+        /// The column that owns it from now on.
+        owned_by: Option<(QName, Ident)>,
+        /// Where.
+        span: Span,
+    },
+    /// Something else, under this lock.
+    Other(LockMode, Uses, Span),
+}
+
+/// A column or constraint that goes.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its name.
+    pub name: Ident,
+    /// `IF EXISTS`.
+    pub if_exists: bool,
+    /// `CASCADE`.
+    pub cascade: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// `ALTER COLUMN`.
+#[derive(Clone, Debug)]
+pub struct ColumnChange {
+    /// The column.
+    pub name: Ident,
+    /// Where.
+    pub span: Span,
+    /// What is changed.
+    pub what: ColumnAspect,
+    /// What the expression refers to.
+    pub uses: Uses,
+}
+
+/// What of a column is changed.
+#[derive(Clone, Debug)]
+pub enum ColumnAspect {
+    /// Its type.
+    Type(Option<QName>),
+    /// `SET NOT NULL`.
+    NotNull,
+    /// `DROP NOT NULL`.
+    Nullable,
+    /// What a row gets that does not name it; true when there is something.
+    Default(bool),
+    /// It becomes an identity column.
+    Identity,
+    /// How it is stored or measured, under this lock.
+    Other(LockMode),
+}
+
+/// `CREATE INDEX`.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of the statement")]
+pub struct NewIndex {
+    /// Its name, if one is given.
+    pub name: Option<Ident>,
+    /// Its table.
+    pub table: QName,
+    /// Where.
+    pub span: Span,
+    /// `UNIQUE`.
+    pub unique: bool,
+    /// `USING`; without it, `btree`.
+    pub method: Option<Ident>,
+    /// `CONCURRENTLY`.
+    pub concurrently: bool,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `ONLY`.
+    pub only: bool,
+    /// What the name is made of when none is given: columns, or `expr`.
+    pub keys: Vec<Ident>,
+    /// What its keys and its condition refer to.
+    pub uses: Uses,
+}
+
+/// `CREATE VIEW`.
+#[derive(Clone, Debug)]
+pub struct NewView {
+    /// Its name.
+    pub name: QName,
+    /// `View` or `MaterializedView`.
+    pub kind: Kind,
+    /// `OR REPLACE`.
+    pub replace: bool,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `TEMP`.
+    pub temporary: bool,
+    /// Its columns, where they can be told; `None` otherwise.
+    pub columns: Option<Vec<Ident>>,
+    /// Its query.
+    pub uses: Uses,
+}
+
+/// `CREATE FUNCTION` and its like.
+#[derive(Clone, Debug)]
+pub struct NewRoutine {
+    /// Its name.
+    pub name: QName,
+    /// `OR REPLACE`.
+    pub replace: bool,
+    /// The types of its arguments, as text: functions of one name differ by it.
+    pub signature: String,
+    /// What its signature refers to, and a body that is checked when it is made.
+    pub uses: Uses,
+    /// What its body will do when it is called.
+    pub body: Arc<[Act]>,
+}
+
+/// `CREATE TYPE` or `CREATE DOMAIN`.
+#[derive(Clone, Debug)]
+pub struct NewType {
+    /// Its name.
+    pub name: QName,
+    /// An enum's values.
+    pub labels: Vec<Ident>,
+    /// A composite type's attributes.
+    pub attributes: Vec<Ident>,
+    /// A domain's constraints by name.
+    pub constraints: Vec<Ident>,
+    /// What it refers to.
+    pub uses: Uses,
+}
+
+/// `CREATE SEQUENCE`.
+#[derive(Clone, Debug)]
+pub struct NewSequence {
+    /// Its name.
+    pub name: QName,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `TEMP`.
+    pub temporary: bool,
+    /// `OWNED BY`.
+    pub owned_by: Option<(QName, Ident)>,
+}
+
+/// `ALTER TYPE … ADD VALUE` or `RENAME VALUE`.
+#[derive(Clone, Debug)]
+pub struct EnumChange {
+    /// The enum.
+    pub ty: QName,
+    /// The value that is added, or the new name.
+    pub label: Ident,
+    /// The value that is renamed.
+    pub renamed: Option<Ident>,
+    /// Where.
+    pub span: Span,
+}
+
+/// Anything that is made and has no form of its own.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: QName,
+    /// The table it belongs to.
+    pub on: Option<QName>,
+    /// `OR REPLACE`.
+    pub replace: bool,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// The lock on `on`.
+    pub lock: LockMode,
+    /// What it refers to.
+    pub uses: Uses,
+    /// What happens whenever its table is written: a trigger's function.
+    pub calls: Vec<QName>,
+}
+
+/// `DROP`.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// What they are.
+    pub kind: Kind,
+    /// Their names.
+    pub names: Vec<QName>,
+    /// The table they belong to.
+    pub on: Option<QName>,
+    /// `IF EXISTS`.
+    pub if_exists: bool,
+    /// `CASCADE`.
+    pub cascade: bool,
+    /// `CONCURRENTLY`.
+    pub concurrently: bool,
+}
+
+/// `RENAME TO` of anything but a relation.
+#[derive(Clone, Debug)]
+pub struct Renaming {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: QName,
+    /// The table it belongs to.
+    pub on: Option<QName>,
+    /// Its new name.
+    pub to: Ident,
+}
+
+/// `SET SCHEMA` of anything but a relation.
+#[derive(Clone, Debug)]
+pub struct Moving {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: QName,
+    /// The schema it moves to.
+    pub schema: Ident,
+}
+
+/// `ALTER` of anything but a relation.
+#[derive(Clone, Debug)]
+pub struct Alteration {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: QName,
+    /// The table it belongs to.
+    pub on: Option<QName>,
+    /// The lock on `on`.
+    pub lock: LockMode,
+    /// What is changed.
+    pub aspect: AlteredAspect,
+    /// What the change refers to.
+    pub uses: Uses,
+}
+
+/// What of an object is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlteredAspect {
+    /// What it is.
+    Definition,
+    /// To whom it belongs.
+    Owner,
+    /// What is said about it.
+    Comment,
+}
+
+/// Tables by name.
+#[derive(Clone, Debug)]
+pub struct TableList {
+    /// The tables.
+    pub names: Vec<QName>,
+    /// `CASCADE`.
+    pub cascade: bool,
+}
+
+/// Tables that are locked without a change of their definition.
+#[derive(Clone, Debug)]
+pub struct Locking {
+    /// The tables, or indexes.
+    pub names: Vec<QName>,
+    /// What they are said to be.
+    pub kind: Kind,
+    /// The lock.
+    pub mode: LockMode,
+    /// What is done.
+    pub what: Maintenance,
+}
+
+/// Why tables are locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maintenance {
+    /// `LOCK TABLE`.
+    Lock,
+    /// `ANALYZE`, `VACUUM`, `CLUSTER`: changes nothing that a query sees.
+    Keep,
+    /// `REINDEX`; true with `CONCURRENTLY`.
+    Reindex(bool),
+    /// `REFRESH MATERIALIZED VIEW`.
+    Refresh,
+}
+
+/// `GRANT` or `REVOKE`.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// False for `REVOKE`.
+    pub give: bool,
+    /// The objects.
+    pub objects: Vec<(Kind, QName)>,
+    /// The columns of these, when there are some.
+    pub columns: Vec<Ident>,
+    /// `ALL … IN SCHEMA` these.
+    pub schemas: Vec<QName>,
+    /// To or from whom; for membership, the granted roles too.
+    pub roles: Vec<QName>,
+    /// Where.
+    pub span: Span,
+}
+
+/// `SET search_path`.
+#[derive(Clone, Debug)]
+pub struct SearchPath {
+    /// The schemas; `None` for the default.
+    pub schemas: Option<Vec<Ident>>,
+}

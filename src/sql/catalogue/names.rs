@@ -1,0 +1,326 @@
+//! Names to objects.
+
+use super::Catalogue;
+use super::object::{Detail, NameKey, Object, Relation, Scope, Slot};
+use crate::model::Span;
+use crate::sql::footprint::{Aspect, Cell, ObjectId, Op, SlotId, Touch};
+use crate::sql::kind::{Kind, Scoping};
+use crate::sql::name::{Ident, QName};
+
+/// What a lookup says when there is nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The statement would fail, or something unknown is meant.
+    Missing,
+    /// It does not matter: `IF EXISTS`, `OR REPLACE`.
+    Fine,
+}
+
+impl Catalogue {
+    /// The slot of a name; made when it was never heard of.
+    pub(super) fn slot(&mut self, key: NameKey) -> SlotId {
+        if let Some(slot) = self.by_name.get(&key) {
+            return *slot;
+        }
+        let slot = SlotId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        self.slots.push(Slot { key: key.clone(), holder: None });
+        self.by_name.insert(key, slot);
+        slot
+    }
+
+    pub(super) fn key(class: Kind, scope: Scope, name: &Ident) -> NameKey {
+        NameKey { class: class.class(), scope, name: name.clone() }
+    }
+
+    /// What a slot stands for now.
+    pub(super) fn holder(&self, slot: SlotId) -> Option<ObjectId> {
+        self.slots[slot.0 as usize].holder
+    }
+
+    pub(super) fn object(&self, id: ObjectId) -> &Object {
+        &self.objects[id.0 as usize]
+    }
+
+    pub(super) fn object_mut(&mut self, id: ObjectId) -> &mut Object {
+        &mut self.objects[id.0 as usize]
+    }
+
+    pub(super) fn key_of(&self, id: ObjectId) -> &NameKey {
+        &self.slots[self.object(id).slot.0 as usize].key
+    }
+
+    pub(super) fn name_of(&self, id: ObjectId) -> &Ident {
+        &self.key_of(id).name
+    }
+
+    pub(super) fn relation(&self, id: ObjectId) -> Option<&Relation> {
+        match &self.object(id).detail {
+            Detail::Relation(relation) => Some(relation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn relation_mut(&mut self, id: ObjectId) -> Option<&mut Relation> {
+        match &mut self.object_mut(id).detail {
+            Detail::Relation(relation) => Some(relation),
+            _ => None,
+        }
+    }
+
+    /// The scopes in which a name is looked for, the first hit counts
+    /// (<https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH>).
+    fn scopes(&self, kind: Kind, name: &QName) -> Vec<Scope> {
+        match (kind.scoping(), &name.schema) {
+            (Scoping::Schema, Some(schema)) => vec![Scope::Schema(schema.clone())],
+            (Scoping::Schema, None) => {
+                let temporary = std::iter::once(Ident::new("pg_temp"));
+                temporary.chain(self.path.iter().cloned()).map(Scope::Schema).collect()
+            }
+            _ => vec![Scope::Global],
+        }
+    }
+
+    /// Where a new object of this name goes.
+    pub(super) fn home(&self, name: &QName, temporary: bool) -> Scope {
+        let first = || self.path.first().cloned().unwrap_or_else(|| Ident::new("public"));
+        let schema = match &name.schema {
+            _ if temporary => Ident::new("pg_temp"),
+            Some(schema) => schema.clone(),
+            None => first(),
+        };
+        Scope::Schema(schema)
+    }
+
+    /// Looks a name up without a trace.
+    pub(super) fn peek(&self, kind: Kind, name: &QName) -> Option<ObjectId> {
+        let find = |scope| self.by_name.get(&Self::key(kind, scope, &name.name));
+        self.scopes(kind, name).into_iter().find_map(|scope| self.holder(*find(scope)?))
+    }
+
+    /// Looks a name up. When there is nothing, whoever makes it will have to do
+    /// with this migration.
+    pub(super) fn find(&mut self, kind: Kind, name: &QName, absent: Absent) -> Option<ObjectId> {
+        let found = self.peek(kind, name);
+        if found.is_none() && !is_system(name) {
+            self.miss(kind, name, absent);
+        }
+        found
+    }
+
+    fn miss(&mut self, kind: Kind, name: &QName, absent: Absent) {
+        for scope in self.scopes(kind, name) {
+            if matches!(&scope, Scope::Schema(schema) if schema.as_str() == "pg_temp") {
+                continue;
+            }
+            let slot = self.slot(Self::key(kind, scope, &name.name));
+            let missing = absent == Absent::Missing;
+            let touch = Touch { span: self.place(name.span), soft: self.soft, missing };
+            self.now.add(Cell::Name(slot), Op::Read, touch);
+        }
+    }
+
+    /// A part of `parent`, such as a column, without a trace.
+    pub(super) fn part(&self, parent: ObjectId, kind: Kind, name: &Ident) -> Option<ObjectId> {
+        let key = Self::key(kind, Scope::Of(parent), name);
+        self.holder(*self.by_name.get(&key)?)
+    }
+
+    /// A part of `parent`; when there is none, see [`Self::find`].
+    pub(super) fn find_part(
+        &mut self,
+        parent: ObjectId,
+        kind: Kind,
+        name: (&Ident, Span),
+        absent: Absent,
+    ) -> Option<ObjectId> {
+        let found = self.part(parent, kind, name.0);
+        let open = self.relation(parent).is_some_and(|relation| relation.open);
+        if found.is_none() && !(open && kind == Kind::Column) {
+            let slot = self.slot(Self::key(kind, Scope::Of(parent), name.0));
+            let missing = absent == Absent::Missing;
+            let touch = Touch { span: self.place(name.1), soft: self.soft, missing };
+            if !self.object(parent).temporary {
+                self.now.add(Cell::Name(slot), Op::Read, touch);
+            }
+        }
+        found
+    }
+
+    /// Records that the present script does this to an aspect of an object.
+    pub(super) fn touch(&mut self, id: ObjectId, aspect: Aspect, op: Op, span: Span) {
+        if !self.object(id).temporary {
+            let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
+            self.now.add(Cell::Object(id, aspect), op, touch);
+        }
+    }
+
+    /// Records that the present script uses an object, and what it comes with.
+    pub(super) fn use_of(&mut self, id: ObjectId, span: Span) {
+        self.touch(id, Aspect::Definition, Op::Read, span);
+        let parent = self.object(id).parent;
+        if let Some(parent) = parent.filter(|it| self.object(*it).kind == Kind::Extension) {
+            self.touch(parent, Aspect::Definition, Op::Read, span);
+        }
+    }
+
+    fn touch_slot(&mut self, slot: SlotId, span: Span) {
+        let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
+        self.now.add(Cell::Name(slot), Op::Write, touch);
+    }
+
+    /// Makes an object. What has its name already is taken for it: the script
+    /// says `IF NOT EXISTS` in some way, or fails.
+    pub(super) fn make(
+        &mut self,
+        kind: Kind,
+        scope: Scope,
+        name: (&Ident, Span),
+    ) -> (ObjectId, bool) {
+        let slot = self.slot(Self::key(kind, scope, name.0));
+        let (id, fresh) = match self.holder(slot) {
+            Some(id) => (id, false),
+            None => (self.push(kind, slot), true),
+        };
+        let temporary = matches!(&self.slots[slot.0 as usize].key.scope,
+            Scope::Schema(schema) if schema.as_str() == "pg_temp");
+        if temporary {
+            self.object_mut(id).temporary = true;
+            self.temporary.push(id);
+        }
+        if !self.object(id).temporary {
+            self.touch_slot(slot, name.1);
+        }
+        self.touch(id, Aspect::Definition, Op::Write, name.1);
+        self.settle(id, name.1);
+        if !fresh {
+            self.stand_on(id, name.1);
+        }
+        (id, fresh)
+    }
+
+    fn push(&mut self, kind: Kind, slot: SlotId) -> ObjectId {
+        let id = ObjectId(u32::try_from(self.objects.len()).unwrap_or(u32::MAX));
+        let detail = if kind.is_relation() && kind != Kind::Index {
+            Detail::Relation(Box::default())
+        } else {
+            Detail::None
+        };
+        self.objects.push(Object {
+            kind,
+            slot,
+            parent: None,
+            dropped: false,
+            temporary: false,
+            parts: Vec::new(),
+            dependents: Vec::new(),
+            foundations: Vec::new(),
+            detail,
+        });
+        self.slots[slot.0 as usize].holder = Some(id);
+        id
+    }
+
+    /// A new object is in its schema from now on, and default privileges apply
+    /// to it.
+    fn settle(&mut self, id: ObjectId, span: Span) {
+        let Scope::Schema(schema) = self.key_of(id).scope.clone() else { return };
+        if self.object(id).temporary {
+            return;
+        }
+        let name = QName { schema: None, name: schema, span };
+        if let Some(schema) = self.peek(Kind::Schema, &name) {
+            self.touch(schema, Aspect::Definition, Op::Read, span);
+            self.touch(schema, Aspect::Members, Op::Add, span);
+        } else {
+            self.find(Kind::Schema, &name, Absent::Missing);
+        }
+        let defaults = self.defaults;
+        self.touch(defaults, Aspect::Privileges, Op::Read, span);
+    }
+
+    /// Makes `part` belong to `whole`.
+    pub(super) fn attach(&mut self, whole: ObjectId, part: ObjectId) {
+        self.object_mut(part).parent = Some(whole);
+        if self.object(whole).temporary {
+            self.object_mut(part).temporary = true;
+        }
+        if !self.object(whole).parts.contains(&part) {
+            self.object_mut(whole).parts.push(part);
+        }
+    }
+
+    /// Records that `dependent` cannot be without `on`.
+    pub(super) fn depend(&mut self, dependent: ObjectId, on: ObjectId) {
+        if dependent != on && !self.object(on).dependents.contains(&dependent) {
+            self.object_mut(on).dependents.push(dependent);
+            self.object_mut(dependent).foundations.push(on);
+        }
+    }
+
+    /// Whoever drops or changes an object does so while what it stands on is still
+    /// there: behind that, it would be gone, or have kept the other from going.
+    pub(super) fn stand_on(&mut self, id: ObjectId, span: Span) {
+        let foundations = self.object(id).foundations.clone();
+        let columns = match &self.object(id).detail {
+            Detail::Index(it) => it.columns.clone(),
+            Detail::Constraint(it) => it.columns.clone(),
+            _ => Vec::new(),
+        };
+        for one in foundations.into_iter().chain(columns) {
+            if !self.object(one).dropped {
+                self.touch(one, Aspect::Definition, Op::Read, span);
+            }
+        }
+    }
+
+    /// Gives an object another name or place.
+    pub(super) fn move_to(&mut self, id: ObjectId, scope: Scope, name: &Ident, span: Span) {
+        let old = self.object(id).slot;
+        let key = Self::key(self.object(id).kind, scope, name);
+        let new = self.slot(key);
+        self.slots[old.0 as usize].holder = None;
+        self.slots[new.0 as usize].holder = Some(id);
+        self.object_mut(id).slot = new;
+        if !self.object(id).temporary {
+            self.touch_slot(old, span);
+            self.touch_slot(new, span);
+        }
+        self.touch(id, Aspect::Definition, Op::Write, span);
+    }
+
+    /// Takes an object's name away.
+    pub(super) fn vacate(&mut self, id: ObjectId, span: Span) {
+        self.stand_on(id, span);
+        let slot = self.object(id).slot;
+        if self.holder(slot) == Some(id) {
+            self.slots[slot.0 as usize].holder = None;
+        }
+        if !self.object(id).temporary {
+            self.touch_slot(slot, span);
+        }
+        self.touch(id, Aspect::Definition, Op::Write, span);
+        self.object_mut(id).dropped = true;
+    }
+
+    /// A name like `wanted` that is free: `t_a_key`, `t_a_key1` …
+    /// (`ChooseRelationName` in `src/backend/commands/indexcmds.c`).
+    pub(super) fn free_name(&self, kind: Kind, scope: &Scope, wanted: &Ident) -> Ident {
+        let taken = |name: &Ident| {
+            let key = Self::key(kind, scope.clone(), name);
+            self.by_name.get(&key).is_some_and(|slot| self.holder(*slot).is_some())
+        };
+        if !taken(wanted) {
+            return wanted.clone();
+        }
+        let numbered = |n: u32| Ident::new(&format!("{wanted}{n}"));
+        (1..10_000).map(numbered).find(|name| !taken(name)).unwrap_or_else(|| wanted.clone())
+    }
+}
+
+/// True for what the server itself provides.
+pub(super) fn is_system(name: &QName) -> bool {
+    match &name.schema {
+        Some(schema) => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
+        None => name.name.as_str().starts_with("pg_"),
+    }
+}

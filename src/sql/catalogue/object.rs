@@ -1,0 +1,113 @@
+//! The objects of a catalogue.
+
+use std::sync::Arc;
+
+use crate::sql::act::Act;
+use crate::sql::footprint::{ObjectId, SlotId};
+use crate::sql::kind::Kind;
+use crate::sql::name::Ident;
+
+/// Where a name is unique.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    Schema(Ident),
+    Of(ObjectId),
+    Global,
+}
+
+/// A name, unique among all of a catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct NameKey {
+    pub(super) class: Kind,
+    pub(super) scope: Scope,
+    pub(super) name: Ident,
+}
+
+/// A name and what it stands for now.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) key: NameKey,
+    pub(super) holder: Option<ObjectId>,
+}
+
+/// An object that was made, and perhaps dropped again.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) kind: Kind,
+    /// Its present name, or its last.
+    pub(super) slot: SlotId,
+    /// The table, type or extension that it belongs to and goes with.
+    pub(super) parent: Option<ObjectId>,
+    pub(super) dropped: bool,
+    /// Nobody else sees it.
+    pub(super) temporary: bool,
+    /// What belongs to it and goes with it.
+    pub(super) parts: Vec<ObjectId>,
+    /// What depends on it: goes with `CASCADE`, and forbids to drop it without.
+    pub(super) dependents: Vec<ObjectId>,
+    /// What it depends on itself.
+    pub(super) foundations: Vec<ObjectId>,
+    pub(super) detail: Detail,
+}
+
+/// What only some kinds have.
+#[derive(Debug, Default)]
+pub(super) enum Detail {
+    #[default]
+    None,
+    Relation(Box<Relation>),
+    Column(Column),
+    Constraint(Box<Constraint>),
+    Index(Index),
+    Routine(Routine),
+    /// A trigger's function.
+    Trigger(Option<ObjectId>),
+}
+
+/// Tables, views and the like.
+#[derive(Debug, Default)]
+pub(super) struct Relation {
+    /// In order; dropped ones are removed.
+    pub(super) columns: Vec<ObjectId>,
+    /// True when there may be more: `SELECT *`, or an unknown parent.
+    pub(super) open: bool,
+    pub(super) parents: Vec<ObjectId>,
+    pub(super) children: Vec<ObjectId>,
+    /// What a view reads.
+    pub(super) sources: Vec<ObjectId>,
+    /// Foreign keys of other tables that point here.
+    pub(super) referenced_by: Vec<ObjectId>,
+    /// True for a partitioned table's partitions.
+    pub(super) partition: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Column {
+    pub(super) ty: Option<ObjectId>,
+    /// A row that does not name it takes a number from a sequence.
+    pub(super) counts: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Constraint {
+    pub(super) columns: Vec<ObjectId>,
+    /// The index that enforces it.
+    pub(super) index: Option<ObjectId>,
+    /// The table that a foreign key points to.
+    pub(super) foreign: Option<ObjectId>,
+    pub(super) primary: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) columns: Vec<ObjectId>,
+    pub(super) unique: bool,
+    /// What it is made of, for its copies on partitions.
+    pub(super) keys: Vec<Ident>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Routine {
+    /// One for each function of this name.
+    pub(super) bodies: Vec<(String, Arc<[Act]>)>,
+}

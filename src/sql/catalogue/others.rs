@@ -1,0 +1,247 @@
+//! Everything that has no form of its own.
+
+use super::Catalogue;
+use super::names::Absent;
+use super::object::{Detail, Scope};
+use crate::sql::act::{
+    Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
+    TableList,
+};
+use crate::sql::extension;
+use crate::sql::footprint::{Aspect, ObjectId, Op};
+use crate::sql::kind::{Kind, Scoping};
+use crate::sql::lock::LockMode;
+use crate::sql::name::{Ident, QName};
+
+impl Catalogue {
+    pub(super) fn create_other(&mut self, new: &Creation) {
+        let span = new.name.span;
+        let table = new.on.as_ref().and_then(|on| self.wanted(Kind::Table, on));
+        if new.kind.scoping() == Scoping::Parent && table.is_none() {
+            return;
+        }
+        let used = match table {
+            Some(table) => self.refer_within(table, &new.uses),
+            None => self.refer(&new.uses),
+        };
+        let scope = match (new.kind.scoping(), table) {
+            (Scoping::Parent, Some(table)) => Scope::Of(table),
+            (Scoping::Schema, _) => self.home(&new.name, false),
+            _ => Scope::Global,
+        };
+        let (id, _) = self.make(new.kind, scope, (&new.name.name, span));
+        for object in used {
+            if Some(object) != table {
+                self.depend(id, object);
+            }
+        }
+        if let Some(table) = table {
+            self.on_table(id, table, new);
+        }
+        if new.kind == Kind::Extension {
+            self.provide(id, new);
+        }
+    }
+
+    /// Triggers, policies, rules and statistics lock their table.
+    fn on_table(&mut self, id: ObjectId, table: ObjectId, new: &Creation) {
+        let span = new.name.span;
+        self.use_of(table, span);
+        self.lock(table, new.lock, span);
+        if new.kind != Kind::Statistics {
+            self.touch(table, Aspect::Behaviour, Op::Add, span);
+        }
+        self.attach(table, id);
+        if new.kind == Kind::Trigger {
+            let call = new.calls.first();
+            let function = call.and_then(|name| self.find(Kind::Routine, name, Absent::Missing));
+            if let (Some(function), Some(call)) = (function, call) {
+                self.use_of(function, call.span);
+                self.depend(id, function);
+            }
+            self.object_mut(id).detail = Detail::Trigger(function);
+        }
+    }
+
+    /// The objects of a contrib extension, as far as they are known.
+    fn provide(&mut self, id: ObjectId, new: &Creation) {
+        let schema = new.uses.objects.iter().find(|(kind, _)| *kind == Kind::Schema);
+        let home = match schema {
+            Some((_, schema)) => Scope::Schema(schema.name.clone()),
+            None => self.home(&QName { schema: None, ..new.name.clone() }, false),
+        };
+        for (kind, name) in extension::objects(new.name.name.as_str()) {
+            let (object, fresh) = self.make(kind, home.clone(), (&Ident::new(name), new.name.span));
+            if fresh {
+                self.attach(id, object);
+            }
+        }
+    }
+
+    /// An object by its kind, name and table.
+    fn subject(&mut self, kind: Kind, name: &QName, on: Option<&QName>) -> Option<ObjectId> {
+        match (kind.scoping(), on) {
+            (Scoping::Parent, Some(on)) => {
+                let owner = self.peek(Kind::Table, on).or_else(|| self.peek(Kind::Type, on));
+                let owner = owner.or_else(|| self.wanted(Kind::Table, on))?;
+                self.use_of(owner, on.span);
+                self.find_part(owner, kind, (&name.name, name.span), Absent::Missing)
+            }
+            (Scoping::Parent, None) => None,
+            _ => self.wanted(kind, name),
+        }
+    }
+
+    pub(super) fn alter_other(&mut self, change: &Alteration) {
+        let span = change.name.span;
+        let found = self.subject(change.kind, &change.name, change.on.as_ref());
+        self.refer(&change.uses);
+        let Some(id) = found else { return };
+        let holder = match self.object(id).parent {
+            Some(parent) if change.kind.scoping() == Scoping::Parent => parent,
+            _ => id,
+        };
+        let is_relation = self.relation(holder).is_some() && self.object(holder).kind.is_relation();
+        if is_relation || self.object(holder).kind == Kind::Index {
+            self.lock(holder, comment_lock(change), span);
+        }
+        let (aspect, op) = match change.aspect {
+            AlteredAspect::Definition => (Aspect::Definition, Op::Write),
+            AlteredAspect::Owner => (Aspect::Privileges, Op::Write),
+            AlteredAspect::Comment => (Aspect::Comment, Op::Write),
+        };
+        self.use_of(id, span);
+        self.touch(id, aspect, op, span);
+        let behaves = matches!(change.kind, Kind::Policy | Kind::Trigger | Kind::Rule);
+        if behaves && change.aspect == AlteredAspect::Definition {
+            self.touch(holder, Aspect::Behaviour, Op::Add, span);
+        }
+    }
+
+    pub(super) fn rename(&mut self, renaming: &Renaming) {
+        let span = renaming.name.span;
+        let Some(id) = self.subject(renaming.kind, &renaming.name, renaming.on.as_ref()) else {
+            return;
+        };
+        if renaming.kind == Kind::Schema {
+            self.rename_schema(id, &renaming.to);
+        }
+        if let Some(table) = self.object(id).parent.filter(|it| self.relation(*it).is_some()) {
+            self.lock(table, LockMode::AccessExclusive, span);
+        }
+        let scope = self.key_of(id).scope.clone();
+        self.move_to(id, scope, &renaming.to, span);
+    }
+
+    /// Everything in a schema is called by its new name from now on.
+    fn rename_schema(&mut self, id: ObjectId, to: &Ident) {
+        let old = Scope::Schema(self.name_of(id).clone());
+        let slots: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|slot| slot.key.scope == old)
+            .filter_map(|slot| slot.holder)
+            .collect();
+        for object in slots {
+            let name = self.name_of(object).clone();
+            self.move_to(object, Scope::Schema(to.clone()), &name, self.statement);
+        }
+    }
+
+    pub(super) fn set_schema(&mut self, moving: &Moving) {
+        let span = moving.name.span;
+        let Some(id) = self.wanted(moving.kind, &moving.name) else { return };
+        let schema = QName { schema: None, name: moving.schema.clone(), span };
+        if let Some(schema) = self.wanted(Kind::Schema, &schema) {
+            self.touch(schema, Aspect::Definition, Op::Read, span);
+        }
+        let parts = match moving.kind {
+            Kind::Extension => self.object(id).parts.clone(),
+            _ => vec![id],
+        };
+        self.touch(id, Aspect::Definition, Op::Write, span);
+        for part in parts {
+            let name = self.name_of(part).clone();
+            self.move_to(part, Scope::Schema(moving.schema.clone()), &name, span);
+        }
+    }
+
+    pub(super) fn truncate(&mut self, list: &TableList) {
+        let mut pending = Vec::new();
+        for name in &list.names {
+            if let Some(id) = self.wanted(Kind::Table, name) {
+                self.use_of(id, name.span);
+                pending.push((id, name.span));
+            }
+        }
+        let mut done = Vec::new();
+        while let Some((id, span)) = pending.pop() {
+            if done.contains(&id) {
+                continue;
+            }
+            done.push(id);
+            self.access_rows(id, &RowAccess::Write, span);
+            self.lock(id, LockMode::AccessExclusive, span);
+            let (keys, children) = self
+                .relation(id)
+                .map(|it| (it.referenced_by.clone(), it.children.clone()))
+                .unwrap_or_default();
+            pending.extend(children.into_iter().map(|child| (child, span)));
+            if list.cascade {
+                let tables = keys.into_iter().filter_map(|key| self.object(key).parent);
+                pending.extend(tables.map(|table| (table, span)));
+            }
+        }
+    }
+
+    pub(super) fn lock_tables(&mut self, locking: &Locking) {
+        for name in &locking.names {
+            let Some(id) = self.wanted(locking.kind, name) else { continue };
+            self.use_of(id, name.span);
+            self.lock(id, locking.mode, name.span);
+            match locking.what {
+                Maintenance::Lock | Maintenance::Keep => {}
+                Maintenance::Reindex(concurrently) => {
+                    self.reindex(id, locking.mode, concurrently, name);
+                }
+                Maintenance::Refresh => self.refresh(id, name),
+            }
+        }
+    }
+
+    /// An index is rebuilt under a lock on its table, and the other way round.
+    fn reindex(&mut self, id: ObjectId, mode: LockMode, concurrently: bool, name: &QName) {
+        let span = name.span;
+        let table = match (self.object(id).kind, self.object(id).parent) {
+            (Kind::Index, Some(table)) => {
+                let theirs = if concurrently { mode } else { LockMode::Share };
+                self.lock(table, theirs, span);
+                table
+            }
+            _ => id,
+        };
+        if concurrently {
+            self.now.concurrent.push((table, span));
+        }
+    }
+
+    fn refresh(&mut self, id: ObjectId, name: &QName) {
+        self.touch(id, Aspect::Rows, Op::Write, name.span);
+        let sources = self.relation(id).map(|it| it.sources.clone()).unwrap_or_default();
+        for source in sources {
+            self.access_rows(source, &RowAccess::Read, name.span);
+        }
+    }
+}
+
+/// A comment on what belongs to a table opens the table for reading only; one on
+/// a column or the table itself keeps others from changing it
+/// (`get_object_address` in `src/backend/catalog/objectaddress.c`).
+fn comment_lock(change: &Alteration) -> LockMode {
+    let of_table = change.kind.scoping() == Scoping::Parent && change.kind != Kind::Column;
+    if change.aspect == AlteredAspect::Comment && of_table {
+        LockMode::AccessShare
+    } else {
+        change.lock
+    }
+}

@@ -1,0 +1,47 @@
+//! `GRANT` and `REVOKE`.
+
+use super::Catalogue;
+use super::object::Scope;
+use crate::sql::act::Grant;
+use crate::sql::footprint::{Aspect, Op};
+use crate::sql::kind::Kind;
+
+impl Catalogue {
+    /// Privileges are a set, so that grants may change places; what is taken must
+    /// have been given. `ALL … IN SCHEMA` means what is there at this moment.
+    pub(super) fn grant(&mut self, grant: &Grant) {
+        let op = if grant.give { Op::Add } else { Op::Write };
+        for role in &grant.roles {
+            if let Some(id) = self.wanted(Kind::Role, role) {
+                self.use_of(id, role.span);
+                if grant.objects.is_empty() && grant.schemas.is_empty() {
+                    self.touch(id, Aspect::Privileges, op, role.span);
+                }
+            }
+        }
+        for (kind, name) in &grant.objects {
+            let Some(id) = self.wanted(*kind, name) else { continue };
+            self.use_of(id, name.span);
+            self.touch(id, Aspect::Privileges, op, name.span);
+            for column in &grant.columns {
+                self.column(id, column, grant.span);
+            }
+        }
+        for schema in &grant.schemas {
+            let Some(id) = self.wanted(Kind::Schema, schema) else { continue };
+            self.use_of(id, schema.span);
+            self.touch(id, Aspect::Members, Op::Read, schema.span);
+            let scope = Scope::Schema(schema.name.clone());
+            let members: Vec<_> = self
+                .slots
+                .iter()
+                .filter(|slot| slot.key.scope == scope)
+                .filter(|slot| matches!(slot.key.class, Kind::Table | Kind::Routine))
+                .filter_map(|slot| slot.holder)
+                .collect();
+            for member in members {
+                self.touch(member, Aspect::Privileges, op, schema.span);
+            }
+        }
+    }
+}

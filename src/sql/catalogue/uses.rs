@@ -1,0 +1,380 @@
+//! Queries and expressions.
+//!
+//! An expression that is only stored (a default, a check, a view's query) *refers*
+//! to objects. One that is executed also reads and writes rows, fires triggers and
+//! calls functions.
+
+use super::Catalogue;
+use super::names::{Absent, is_system};
+use super::object::Detail;
+use crate::model::Span;
+use crate::sql::act::{Act, ColumnUse, RelationUse, RowAccess, Uses};
+use crate::sql::footprint::{Aspect, ObjectId, Op};
+use crate::sql::kind::Kind;
+use crate::sql::lock::LockMode;
+use crate::sql::name::{Ident, QName};
+
+/// Functions that call functions: what is deeper is left out.
+const MAX_CALLS: usize = 6;
+
+/// A relation of a query that was found.
+struct Found {
+    id: ObjectId,
+    alias: Ident,
+    span: Span,
+}
+
+impl Catalogue {
+    /// What `uses` names is needed; returns the objects.
+    pub(super) fn refer(&mut self, uses: &Uses) -> Vec<ObjectId> {
+        self.look_up(uses).0
+    }
+
+    /// `uses` is executed now.
+    pub(super) fn run(&mut self, uses: &Uses) {
+        let (objects, relations) = self.look_up(uses);
+        for (id, access, span) in relations {
+            self.access_rows(id, &access, span);
+            self.read_values(id, &objects, span);
+        }
+        for (kind, name) in &uses.objects {
+            if *kind == Kind::Routine
+                && let Some(routine) = self.peek(Kind::Routine, name)
+            {
+                self.call(routine);
+            }
+        }
+        for (kind, name) in &uses.named {
+            if *kind == Kind::Sequence
+                && let Some(sequence) = self.peek(Kind::Sequence, name)
+            {
+                self.touch(sequence, Aspect::Rows, Op::Write, name.span);
+                self.lock(sequence, LockMode::RowExclusive, name.span);
+            }
+        }
+    }
+
+    fn look_up(&mut self, uses: &Uses) -> (Vec<ObjectId>, Vec<(ObjectId, RowAccess, Span)>) {
+        let mut found = Vec::new();
+        let mut accessed = Vec::new();
+        for relation in &uses.relations {
+            if let Some(one) = self.relation_use(relation) {
+                accessed.push((one.id, relation.access.clone(), one.span));
+                found.push(one);
+            }
+        }
+        let mut objects: Vec<_> = found.iter().map(|one| one.id).collect();
+        for relation in uses.relations.iter().filter(|it| it.star) {
+            let id = self.peek(Kind::Table, &relation.name);
+            objects.extend(id.into_iter().flat_map(|id| self.columns_of(id)));
+        }
+        for (kind, name) in uses.objects.iter().chain(&uses.named) {
+            let Some(id) = self.find_use(*kind, name) else { continue };
+            self.use_of(id, name.span);
+            if kind.is_relation() && self.relation(id).is_some() {
+                found.push(Found { id, alias: name.name.clone(), span: name.span });
+            }
+            objects.push(id);
+        }
+        for column in &uses.columns {
+            objects.extend(self.column_use(column, &found));
+        }
+        self.enum_values(&uses.literals, &objects);
+        (objects, accessed)
+    }
+
+    /// A type may be a table's row type; a built-in one is nobody's.
+    fn find_use(&mut self, kind: Kind, name: &QName) -> Option<ObjectId> {
+        if kind != Kind::Type {
+            return self.find(kind, name, Absent::Missing);
+        }
+        if let Some(id) = self.peek(Kind::Type, name).or_else(|| self.peek(Kind::Table, name)) {
+            return Some(id);
+        }
+        let builtin = name.schema.is_none() && crate::sql::builtin::is_type(name.name.as_str());
+        if !builtin {
+            self.find(Kind::Type, name, Absent::Missing);
+            self.find(Kind::Table, name, Absent::Missing);
+        }
+        None
+    }
+
+    fn relation_use(&mut self, used: &RelationUse) -> Option<Found> {
+        if is_system(&used.name) && self.peek(Kind::Table, &used.name).is_none() {
+            return None;
+        }
+        let id = self.find(Kind::Table, &used.name, Absent::Missing)?;
+        let span = used.name.span;
+        self.use_of(id, span);
+        if used.star {
+            self.all_columns(id, span);
+        }
+        if let RowAccess::Insert { columns: Some(columns), .. } = &used.access {
+            for column in columns {
+                self.column(id, column, span);
+            }
+        }
+        let alias = used.alias.clone().unwrap_or_else(|| used.name.name.clone());
+        Some(Found { id, alias, span })
+    }
+
+    /// `*`, or a row as a whole.
+    pub(super) fn all_columns(&mut self, id: ObjectId, span: Span) {
+        self.touch(id, Aspect::Columns, Op::Read, span);
+        for column in self.columns_of(id) {
+            self.touch(column, Aspect::Definition, Op::Read, span);
+        }
+    }
+
+    fn columns_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        self.relation(id).map(|it| it.columns.clone()).unwrap_or_default()
+    }
+
+    /// A column by name; a note is made when there is none.
+    pub(super) fn column(&mut self, table: ObjectId, name: &Ident, span: Span) -> Option<ObjectId> {
+        let column = self.find_part(table, Kind::Column, (name, span), Absent::Missing)?;
+        self.touch(column, Aspect::Definition, Op::Read, span);
+        Some(column)
+    }
+
+    /// A name in an expression: a column of each table that has one, or a table's
+    /// row as a whole.
+    fn column_use(&mut self, used: &ColumnUse, found: &[Found]) -> Vec<ObjectId> {
+        let mut columns = Vec::new();
+        for one in found {
+            if used.table.as_ref().is_some_and(|table| *table != one.alias) {
+                continue;
+            }
+            match self.part(one.id, Kind::Column, &used.name) {
+                Some(column) => {
+                    self.touch(column, Aspect::Definition, Op::Read, used.span);
+                    columns.push(column);
+                }
+                None if used.table.is_none() && used.name == one.alias => {
+                    self.all_columns(one.id, one.span);
+                    columns.extend(self.columns_of(one.id));
+                }
+                None => {}
+            }
+        }
+        if columns.is_empty() {
+            self.missing_column(used, found);
+        }
+        columns
+    }
+
+    /// A column that is in none of the tables: one that is said to be of a table,
+    /// or can be of one only, may be added by a migration that comes later.
+    fn missing_column(&mut self, used: &ColumnUse, found: &[Found]) {
+        if used.table.is_some() && !used.sure {
+            return;
+        }
+        let fits = |one: &&Found| match &used.table {
+            Some(table) => *table == one.alias,
+            None => found.len() == 1 && used.name != one.alias,
+        };
+        let Some(table) = found.iter().find(fits).map(|one| one.id) else { return };
+        let absent = if used.sure { Absent::Missing } else { Absent::Fine };
+        self.find_part(table, Kind::Column, (&used.name, used.span), absent);
+    }
+
+    /// Strings that are values of an enum which the statement has to do with.
+    fn enum_values(&mut self, literals: &[(Ident, Span)], objects: &[ObjectId]) {
+        for (text, span) in literals {
+            let Some(values) = self.labels.get(text).cloned() else { continue };
+            for value in values {
+                let ty = self.object(value).parent;
+                if ty.is_some_and(|ty| objects.iter().any(|it| self.has_type(*it, ty))) {
+                    self.touch(value, Aspect::Definition, Op::Read, *span);
+                }
+            }
+        }
+    }
+
+    /// True when an object is of this type, or a table with a column of it.
+    fn has_type(&self, id: ObjectId, ty: ObjectId) -> bool {
+        let of = |column: &ObjectId| matches!(&self.object(*column).detail, Detail::Column(it) if it.ty == Some(ty));
+        match &self.object(id).detail {
+            Detail::Relation(relation) => relation.columns.iter().any(of),
+            Detail::Column(_) => of(&id),
+            _ => id == ty,
+        }
+    }
+
+    /// What stands in the columns among `objects` that are of this table. Behind a view
+    /// any column may be meant.
+    fn read_values(&mut self, table: ObjectId, objects: &[ObjectId], span: Span) {
+        let Some(relation) = self.relation(table) else { return };
+        if relation.open {
+            self.touch(table, Aspect::Value, Op::Read, span);
+        }
+        let sources = match self.object(table).kind {
+            Kind::View => self.relation(table).map(|it| it.sources.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        for column in objects {
+            let is_of_table = self.object(*column).parent == Some(table);
+            if is_of_table && self.object(*column).kind == Kind::Column {
+                self.touch(*column, Aspect::Value, Op::Read, span);
+            }
+        }
+        for source in sources {
+            let columns = self.columns_of(source);
+            self.read_values(source, &columns, span);
+        }
+    }
+
+    /// Gives columns other values. Which rows there are stays the same.
+    fn write_values(&mut self, table: ObjectId, columns: &[Ident], span: Span) {
+        self.touch(table, Aspect::Values, Op::Write, span);
+        if self.relation(table).is_some_and(|it| it.open) {
+            self.touch(table, Aspect::Value, Op::Write, span);
+        }
+        for name in columns {
+            if let Some(column) = self.part(table, Kind::Column, name) {
+                self.touch(column, Aspect::Value, Op::Write, span);
+            }
+        }
+    }
+
+    /// Which rows there are counts, and what stands in them.
+    pub(super) fn read_rows(&mut self, table: ObjectId, span: Span) {
+        self.touch(table, Aspect::Rows, Op::Read, span);
+        self.touch(table, Aspect::Values, Op::Read, span);
+    }
+
+    /// Reads or writes rows of a table, or of those behind a view.
+    pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
+        let (mode, op) = match access {
+            RowAccess::Read => (LockMode::AccessShare, Op::Read),
+            RowAccess::Lock => (LockMode::RowShare, Op::Read),
+            RowAccess::Insert { columns, upsert } => {
+                let counts = self.takes_numbers(id, columns.as_deref());
+                (LockMode::RowExclusive, if *upsert || counts { Op::Write } else { Op::Add })
+            }
+            RowAccess::Update(_) => (LockMode::RowExclusive, Op::Read),
+            RowAccess::Write => (LockMode::RowExclusive, Op::Write),
+        };
+        self.lock(id, mode, span);
+        self.touch_rows(id, access, op, span);
+        let reads = matches!(access, RowAccess::Read | RowAccess::Lock);
+        let (sources, children) = self
+            .relation(id)
+            .map(|it| (it.sources.clone(), it.children.clone()))
+            .unwrap_or_default();
+        let kind = self.object(id).kind;
+        if kind == Kind::View {
+            // An updatable view writes its table.
+            sources.iter().for_each(|source| self.access_rows(*source, access, span));
+        }
+        for child in children {
+            self.lock(child, mode, span);
+            self.touch_rows(child, access, op, span);
+        }
+        if !reads {
+            self.fire(id, access, span);
+        }
+    }
+
+    fn touch_rows(&mut self, id: ObjectId, access: &RowAccess, op: Op, span: Span) {
+        match (access, op) {
+            (RowAccess::Update(columns), _) => {
+                self.touch(id, Aspect::Rows, Op::Read, span);
+                self.write_values(id, columns, span);
+            }
+            (_, Op::Read) => self.read_rows(id, span),
+            _ => self.touch(id, Aspect::Rows, op, span),
+        }
+    }
+
+    /// True when a row that names only `columns` takes a number from a sequence:
+    /// which one depends on the order.
+    fn takes_numbers(&self, table: ObjectId, columns: Option<&[Ident]>) -> bool {
+        let given = |name: &Ident| columns.is_some_and(|columns| columns.contains(name));
+        let counts = |id: &ObjectId| match &self.object(*id).detail {
+            Detail::Column(column) => column.counts && !given(self.name_of(*id)),
+            _ => false,
+        };
+        columns.is_some() && self.relation(table).is_some_and(|it| it.columns.iter().any(counts))
+    }
+
+    /// What a change of rows brings with it: constraints, foreign keys, triggers.
+    fn fire(&mut self, table: ObjectId, access: &RowAccess, span: Span) {
+        self.touch(table, Aspect::Behaviour, Op::Read, span);
+        match access {
+            RowAccess::Insert { upsert: false, .. } => {}
+            RowAccess::Insert { .. } => {
+                // The key that decides must be there.
+                self.touch(table, Aspect::Constraints, Op::Read, span);
+                self.touch(table, Aspect::Checked, Op::Write, span);
+            }
+            _ => self.touch(table, Aspect::Checked, Op::Write, span),
+        }
+        let parts = self.object(table).parts.clone();
+        for part in parts {
+            match &self.object(part).detail {
+                Detail::Constraint(constraint) => {
+                    if let Some(parent) = constraint.foreign {
+                        self.lock(parent, LockMode::RowShare, span);
+                        self.read_rows(parent, span);
+                    }
+                }
+                Detail::Trigger(Some(function)) => {
+                    let function = *function;
+                    self.call(function);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Executes the body of a function of ours.
+    pub(super) fn call(&mut self, routine: ObjectId) {
+        if self.soft || self.calls.len() >= MAX_CALLS || self.calls.contains(&routine) {
+            return;
+        }
+        let bodies = match &self.object(routine).detail {
+            Detail::Routine(it) => it.bodies.clone(),
+            _ => return,
+        };
+        self.calls.push(routine);
+        for (_, body) in bodies {
+            self.perform(&body);
+        }
+        self.calls.pop();
+    }
+
+    /// A body's statements are those of the function's own text: a span in it
+    /// would point into another file, so the place of the call is what counts.
+    fn perform(&mut self, body: &[Act]) {
+        for act in body {
+            match act {
+                Act::Use(_) | Act::Opaque(..) => self.apply(act),
+                Act::Block(inner) | Act::Perhaps(inner) => self.perform(inner),
+                // What a function makes, it makes under conditions that nobody
+                // knows here.
+                _ => {}
+            }
+        }
+    }
+
+    /// The names in a body that nobody has called.
+    pub(super) fn observe(&mut self, body: &[Act]) {
+        for act in body {
+            match act {
+                Act::Use(uses) => drop(self.refer(uses)),
+                Act::Block(inner) | Act::Perhaps(inner) => self.observe(inner),
+                Act::Opaque(..) => self.apply(act),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a lock that others can feel.
+    pub(super) fn lock(&mut self, id: ObjectId, mode: LockMode, span: Span) {
+        if !self.soft && !self.object(id).temporary {
+            let span = self.place(span);
+            self.now.lock(id, mode, span);
+        }
+    }
+}

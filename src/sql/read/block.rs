@@ -1,0 +1,166 @@
+//! DO blocks, and the bodies of functions in PL/pgSQL.
+//!
+//! A body is read as a bag of statements: each may happen, in the order in which
+//! it is written. `EXECUTE` of a text that is the same every time is read as the
+//! statements it is ([`constant`]); of anything else only the server knows.
+
+use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SourceFile, SyntaxKind as S, SyntaxNode};
+
+use super::constant::{self, Variables, sole_target};
+use super::tree::{Place, Text, child, ident};
+use super::{MAX_DEPTH, Reader};
+use crate::sql::act::Act;
+use crate::sql::kind::Kind;
+
+/// Why a dynamic statement is not understood.
+const DYNAMIC: &str = "EXECUTE of a text that is put together when it runs";
+
+impl Reader<'_> {
+    /// `DO`.
+    pub(super) fn anonymous_block(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        let block = ast::Do::cast(node.clone()).and_then(|block| block.plpgsql());
+        let Some(body) = block.filter(|_| self.depth < MAX_DEPTH) else {
+            acts.push(Act::Opaque("a DO block in a language that is not read", self.span(node)));
+            return;
+        };
+        let text = match self.place.text {
+            Text::File => Text::Plpgsql(&body),
+            _ => Text::Fixed(self.span(node)),
+        };
+        let place = Place { text, ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        let mut inside = Vec::new();
+        inner.body(&body.syntax(), &mut inside);
+        acts.push(Act::Block(inside));
+    }
+
+    /// The statements and expressions of a PL/pgSQL body.
+    pub(super) fn body(self, root: &SyntaxNode, acts: &mut Vec<Act>) {
+        self.part_of_body(root, &constant::variables(root), acts);
+    }
+
+    fn part_of_body(self, root: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
+        let mut pending = vec![root.clone()];
+        while let Some(node) = pending.pop() {
+            match node.kind() {
+                S::PLPGSQL_DYN_EXECUTE_STMT
+                | S::PLPGSQL_RETURN_QUERY_EXECUTE_STMT
+                | S::PLPGSQL_OPEN_EXECUTE => self.dynamic(&node, known, acts),
+                S::PLPGSQL_FOR_DYN_STMT => {
+                    self.dynamic(&node, known, acts);
+                    pending.extend(child(&node, S::PLPGSQL_BODY));
+                }
+                S::PLPGSQL_IF_STMT | S::PLPGSQL_CASE_STMT => {
+                    let mut inside = Vec::new();
+                    node.children().for_each(|it| self.part_of_body(&it, known, &mut inside));
+                    acts.push(Act::Perhaps(inside));
+                }
+                S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
+                    acts.push(Act::Use(self.uses(&node)));
+                }
+                S::ERROR => self.misread(&node, acts),
+                _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
+                _ => {
+                    let from = pending.len();
+                    pending.extend(node.children());
+                    pending[from..].reverse();
+                }
+            }
+        }
+    }
+
+    /// squawk's PL/pgSQL gives up on `INTO` in places where the server takes it: the
+    /// statement without it is plain SQL.
+    fn misread(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        let span = self.span(node);
+        let place = Place { text: Text::Fixed(span), ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        for sql in [node.to_string(), without_into(node)] {
+            let parsed = SourceFile::parse(&sql);
+            if parsed.errors().is_empty() && self.depth < MAX_DEPTH {
+                for statement in parsed.syntax_node().children() {
+                    inner.statement(&statement, acts);
+                }
+                return;
+            }
+        }
+        // The parser knows one DECLARE for a block; the server takes more.
+        let declares = ident(node).is_some_and(|word| word.as_str() == "declare");
+        if !declares {
+            acts.push(Act::Opaque("PL/pgSQL that is not understood", span));
+        }
+    }
+
+    /// `EXECUTE`: its text is the first expression.
+    fn dynamic(self, node: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
+        let span = self.span(node);
+        let Some(query) = child(node, S::PLPGSQL_EXPR) else { return };
+        let texts = sole_target(&query).and_then(|expression| constant::texts(&expression, known));
+        let Some(texts) = texts.filter(|_| self.depth < MAX_DEPTH) else {
+            acts.push(Act::Use(self.uses(&query)));
+            acts.push(Act::Opaque(DYNAMIC, span));
+            return;
+        };
+        let place = Place { text: Text::Fixed(span), ..self.place };
+        let inner = Reader { place, depth: self.depth + 1 };
+        for sql in texts {
+            for statement in SourceFile::parse(&sql).syntax_node().children() {
+                inner.statement(&statement, acts);
+            }
+        }
+    }
+
+    /// A called body refers to what it declares by type, too.
+    pub(super) fn declared(self, root: &SyntaxNode) -> crate::sql::act::Uses {
+        let declarations = root
+            .descendants()
+            .filter(|node| matches!(node.kind(), S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG));
+        let types = declarations.flat_map(|node| {
+            let ty = |child: &SyntaxNode| {
+                matches!(
+                    child.kind(),
+                    S::PATH_TYPE | S::PERCENT_TYPE | S::PLPGSQL_PERCENT_ROWTYPE | S::ARRAY_TYPE
+                )
+            };
+            node.children().filter(ty).collect::<Vec<_>>()
+        });
+        let mut uses = super::harvest::uses_of_all(self.place, types);
+        // `v other%TYPE` may name a variable that is declared before it.
+        let variables: Vec<_> = root
+            .descendants()
+            .filter(|node| matches!(node.kind(), S::PLPGSQL_VAR_NAME))
+            .filter_map(|node| ident(&node))
+            .collect();
+        uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
+        uses
+    }
+}
+
+/// The text of a statement without `INTO [STRICT] target, …`.
+fn without_into(node: &SyntaxNode) -> String {
+    let mut text = String::new();
+    let mut tokens = super::tree::tokens(node).peekable();
+    let mut before = S::SEMICOLON;
+    while let Some(token) = tokens.next() {
+        let kind = token.kind();
+        if kind == S::INTO_KW && !matches!(before, S::INSERT_KW | S::MERGE_KW) {
+            // Targets and what stands between them, up to a word behind a word.
+            let mut name = false;
+            while let Some(next) = tokens.peek() {
+                let joins = matches!(next.kind(), S::DOT | S::COMMA);
+                let strict = next.text().eq_ignore_ascii_case("strict");
+                if name && !joins || next.kind() == S::SEMICOLON {
+                    break;
+                }
+                name = !joins && !strict;
+                tokens.next();
+            }
+            continue;
+        }
+        text.push_str(token.text());
+        text.push(' ');
+        before = kind;
+    }
+    text
+}

@@ -1,0 +1,348 @@
+//! Importing from other tools: what is refused, the document, and what holds for any
+//! input. `fixtures.rs` has a directory of each layout.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{command, migraph, run, temporary_dir};
+use migraph::import::{Defines, Import, ImportError, ImportOptions, Layout, Linking, import};
+use migraph::parse::{self, Depth};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// A directory with these files.
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let dir = temporary_dir();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn text(dir: &TempDir) -> &str {
+    dir.path().to_str().unwrap()
+}
+
+fn options(dir: &Path, layout: Option<Layout>) -> ImportOptions {
+    let (dir, linking) = (dir.to_owned(), Linking::Inferred);
+    ImportOptions { dir, layout, linking, defines: Defines::default() }
+}
+
+fn read(files: &[(&str, &str)]) -> Import {
+    import(&options(directory(files).path(), None)).unwrap()
+}
+
+#[test]
+fn the_layout_is_guessed_or_the_candidates_are_named() {
+    let cases: [(&[(&str, &str)], &str); 16] = [
+        (&[("1_a.up.sql", "SELECT 1;")], "golang-migrate"),
+        (&[("71/03_a.up.sql", "SELECT 1;")], "golang-migrate"),
+        (&[("1_a.sql", "-- migrate:up\nSELECT 1;")], "dbmate"),
+        (&[("1_a.sql", "-- +goose Up\nSELECT 1;")], "goose"),
+        (&[("1_a/up.sql", "SELECT 1;")], "diesel"),
+        (&[("1_a.sql", "-- no-transaction\nSELECT 1;")], "sqlx"),
+        (&[("1_a.up.sql", "-- no-transaction\nSELECT 1;")], "sqlx"),
+        (&[("1_a/migration.sql", "SELECT 1;")], "prisma"),
+        (&[("x/V1__a.sql", "SELECT 1;")], "flyway"),
+        (&[("sqitch.plan", "a x\n"), ("deploy/a.sql", "SELECT 1;")], "sqitch"),
+        (&[("1/up.sql", "SELECT 1;"), ("1/metadata.yaml", "name: a")], "sourcegraph"),
+        (&[("1_a.sql", "-- Up Migration\nSELECT 1;")], "node-pg-migrate"),
+        (&[("1_a.sql", "SELECT 1;"), ("x.go", "")], "plain"),
+        (
+            &[("1_a.up.sql", "SELECT 1;"), ("2_b.sql", "-- +goose Up\nSELECT 1;")],
+            "the directory may have several layouts: golang-migrate (`1_a.up.sql`), goose (`2_b.sql`)",
+        ),
+        (&[("a.txt", "")], "the directory has no known layout"),
+        (
+            &[("1_a.sql", "-- @dependencies: []\n-- UP MIGRATION\nSELECT 1;")],
+            "`1_a.sql` is a migration file of migraph already",
+        ),
+    ];
+    for (files, expected) in cases {
+        let found = match import(&options(directory(files).path(), None)) {
+            Ok(found) => found.layout.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{files:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_imported_is_exit_2_and_nothing_is_written() {
+    let other = directory(&[
+        ("migration_lock.toml", "provider = \"mysql\""),
+        ("1_a/migration.sql", "SELECT 1;"),
+    ]);
+    let numbered = directory(&[("1_a.sql", "SELECT 1;")]);
+    let full = directory(&[("mine.txt", "")]);
+    let empty = temporary_dir();
+    let file = full.path().join("mine.txt");
+    let file = file.to_str().unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["no/such", "--dry-run"], "`no/such` is not a directory"),
+        (&[text(&empty), "--dry-run"], "the directory has no known layout"),
+        (&[text(&other), "--dry-run"], "are for mysql, not for PostgreSQL"),
+        (&[text(&numbered), "--from", "sqitch", "--dry-run"], "no migrations of sqitch"),
+        (&[text(&numbered), "--from", "alembic", "--dry-run"], "golang-migrate, dbmate, goose"),
+        (&[text(&numbered)], "`import` needs a directory to write to"),
+        (&[text(&numbered), "--out", text(&full)], "is not empty"),
+        (&[text(&numbered), "--out", file], "is not a directory"),
+    ];
+    for (args, expected) in cases {
+        let ran = migraph(&[&["import"], args].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains(expected), "{args:?}: {}", ran.stderr);
+        let ran = migraph(&[&["import", "--format", "json"], args].concat());
+        assert_eq!((ran.code, ran.document()["ok"].as_bool()), (2, Some(false)));
+    }
+    assert_eq!(fs::read_dir(full.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_document_names_everything() {
+    let out = temporary_dir();
+    let dir = "fixtures/import/golang-migrate";
+    let args = ["import", dir, "--out", text(&out), "--format", "json"];
+    let ran = migraph(&args);
+    let document = ran.document();
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""));
+    assert_eq!(document["layout"], "golang-migrate");
+    assert_eq!((&document["guessed"], &document["written"]), (&true.into(), &true.into()));
+    let posts = &document["migrations"][1];
+    assert_eq!(posts["id"], "02_posts");
+    assert_eq!(posts["files"], serde_json::json!(["2_posts.up.sql", "2_posts.down.sql"]));
+    assert_eq!(posts["dependencies"], serde_json::json!(["01_users"]));
+    assert_eq!(posts["has_down"], true);
+    let codes = |list: &str| -> Vec<String> {
+        let all = document[list].as_array().unwrap();
+        all.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        codes("errors"),
+        ["code-migration", "code-migration", "template", "syntax", "missing-up"]
+    );
+    assert_eq!(codes("warnings"), ["needs-left-out", "remarked", "needs-left-out", "no-statement"]);
+    assert!(document["unused"].as_array().unwrap().iter().any(|it| it["file"] == "seed.sql"));
+    // A second time the directory is no longer empty.
+    assert_eq!(migraph(&args).code, 2);
+    let dry = migraph(&["import", dir, "--dry-run", "--format", "json"]).document();
+    assert_eq!((&dry["written"], &dry["migrations"]), (&false.into(), &document["migrations"]));
+}
+
+#[test]
+fn settings_stand_in_the_environment_and_in_the_file() {
+    let dir = directory(&[("1_a.up.sql", "SELECT 1;"), ("migraph.toml", "out = \"made\"\n")]);
+    let ran =
+        run(command().current_dir(dir.path()).env("MIGRAPH_FROM", "plain").args(["import", "."]));
+    assert_eq!((ran.code, ran.stdout.lines().next()), (0, Some("layout plain")), "{ran:?}");
+    assert!(dir.path().join("made/1_a.up.sql").is_file());
+}
+
+#[test]
+fn templates_are_resolved_by_what_is_defined() {
+    let sql = "CREATE TABLE {{ index .Options \"Namespace\" }}.t (a int, b text DEFAULT '${b}');";
+    let dir = directory(&[("1_a.up.sql", sql)]);
+    let define = ["--define", "Namespace=app", "--define", "b=x=y"];
+    let out = dir.path().join("out");
+    let args = ["import", text(&dir), "--out", out.to_str().unwrap()];
+    let ran = migraph(&[&args[..], &define].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let made = fs::read_to_string(out.join("1_a.sql")).unwrap();
+    assert!(made.contains("CREATE TABLE app.t (a int, b text DEFAULT 'x=y');"), "{made}");
+}
+
+#[test]
+fn declared_parents_are_kept_and_a_chain_on_demand() {
+    let dir = Path::new("fixtures/import/sourcegraph");
+    let needs = |linking| {
+        let found = import(&ImportOptions { linking, ..options(dir, None) }).unwrap();
+        let index =
+            found.migrations.iter().find(|it| it.id.as_str() == "1706693700_index").unwrap();
+        let notes = found.migrations.iter().find(|it| it.id.as_str() == "1706693600_user_notes");
+        let shown = |it: &migraph::import::Imported| {
+            it.dependencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        (shown(index), shown(notes.unwrap()))
+    };
+    let declared = "1706693500_posts 1706693600_user_notes".to_owned();
+    assert_eq!(needs(Linking::Inferred), (declared.clone(), "1706693400_users".to_owned()));
+    let behind = "1706693400_users 1706693500_posts".to_owned();
+    assert_eq!(needs(Linking::Chain), (declared, behind));
+}
+
+#[test]
+fn a_left_out_migration_is_passed_through() {
+    let found = read(&[
+        ("1/up.sql", "SELECT 1;"),
+        ("1/metadata.yaml", "parents: []"),
+        ("2/up.sql", "\\echo"),
+        ("2/metadata.yaml", "parents: [1]"),
+        ("3/up.sql", "SELECT 3;"),
+        ("3/metadata.yaml", "parents: [2]"),
+    ]);
+    let last = found.migrations.last().unwrap();
+    assert_eq!((last.id.as_str(), last.dependencies[0].as_str()), ("3", "1"));
+    let notes: Vec<_> = found.notes.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(notes, ["`3` needs `2/up.sql` (`2`), which is left out"]);
+}
+
+#[test]
+fn line_ends_and_marks_of_windows_are_as_in_any_file_of_migraph() {
+    let found = read(&[("1_a.up.sql", "\u{feff}SELECT 'a',\r\n  'b';\r\n")]);
+    assert!(found.migrations[0].text.ends_with("-- UP MIGRATION\nSELECT 'a',\n  'b';\n"));
+}
+
+#[test]
+fn what_is_imported_applies() {
+    for layout in ["golang-migrate", "goose", "sqitch", "plain", "sourcegraph", "flyway"] {
+        let dir = temporary_dir();
+        let out = dir.path().join("out");
+        let source = format!("fixtures/import/{layout}");
+        migraph(&["import", &source, "--out", out.to_str().unwrap()]);
+        let ran = migraph(&["--dir", out.to_str().unwrap(), "up", "--ephemeral", "--jobs", "1"]);
+        assert_eq!(ran.code, 0, "{layout}: {}", ran.stderr);
+    }
+}
+
+/// The scripts of a migration that was imported, without empty lines around them.
+fn scripts(text: &str) -> (String, Option<String>) {
+    let parsed = parse::parse(PathBuf::from("a.sql"), text.as_bytes().to_vec(), Depth::Syntax);
+    assert!(parsed.scripts.is_some(), "{:?}", parsed.diagnostics);
+    let (up, down) = parsed.scripts.unwrap();
+    let trimmed = |span| parsed.source.slice(span).trim().to_owned();
+    (trimmed(up.span), down.map(|down| trimmed(down.span)))
+}
+
+/// SQL with everything in it that could be taken for a part of a file.
+fn sql() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just("SELECT 1;"),
+        Just("SELECT ';', $$ -- UP MIGRATION\n$$;"),
+        Just("-- a remark"),
+        Just("-- @dependencies: [x]"),
+        Just("-- @name: x"),
+        Just("/* -- DOWN MIGRATION\n*/"),
+        Just("SELECT '\n-- DOWN MIGRATION\n';"),
+        Just("BEGIN;\nSELECT 2;\nCOMMIT;"),
+        Just("COPY t FROM stdin;\n-- DOWN MIGRATION\n\\."),
+        Just(""),
+        Just("SELECT 'é€🧬';"),
+    ];
+    proptest::collection::vec(line, 0..6).prop_map(|lines| lines.join("\n") + "\nSELECT 9;")
+}
+
+/// A name of the kind that some layout looks for.
+fn name() -> impl Strategy<Value = String> {
+    let start =
+        prop_oneof!["[0-9]{1,14}", "[VURB][0-9._]{0,4}", "[a-z_é ]{1,3}", "(deploy|revert)/x"];
+    let middle = "(_|__|-|\\.|/)[a-z0-9_.@ é]{0,6}";
+    let end = prop_oneof![
+        Just(".sql"),
+        Just(".up.sql"),
+        Just(".down.sql"),
+        Just("/up.sql"),
+        Just("/down.sql"),
+        Just("/migration.sql"),
+        Just("/metadata.yaml"),
+        Just("/metadata.toml"),
+        Just(".sql.conf"),
+        Just(".go"),
+        Just(""),
+    ];
+    prop_oneof![
+        (start, middle, end)
+            .prop_map(|(start, middle, end)| format!("{start}{middle}{end}").replace("//", "/")),
+        Just("sqitch.plan".to_owned()),
+        Just("migration_lock.toml".to_owned()),
+    ]
+}
+
+/// Bytes of the kind that some layout reads.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let mark = prop_oneof![
+        Just("-- +goose Up\n"),
+        Just("-- +goose Down\n"),
+        Just("-- +goose ENVSUB ON\n"),
+        Just("-- migrate:up\n"),
+        Just("-- migrate:down transaction:false\n"),
+        Just("-- Up Migration\n"),
+        Just("-- Down Migration\n"),
+        Just("-- no-transaction\n"),
+        Just("SELECT 1;\n"),
+        Just("SELECT ${x} {{ .y }}\n"),
+        Just("name: x\nparents: [1, *a, 2]\n"),
+        Just("run_in_transaction = false\n"),
+        Just("a [b@v !c d:e] 2024-01-31T09:30:00Z é\n@v\n"),
+        Just("x@y [@v] [ # \n-a\n"),
+        Just("$é '\u{feff}\r\n"),
+    ];
+    prop_oneof![
+        proptest::collection::vec(mark, 0..6).prop_map(|all| all.concat().into_bytes()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 128,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn scripts_come_through_as_they_are(up in sql(), down in sql()) {
+        let found = read(&[("1_a.up.sql", up.as_str()), ("1_a.down.sql", down.as_str())]);
+        prop_assert!(found.left_out.is_empty(), "{:?}", found.left_out);
+        let migration = &found.migrations[0];
+        let (own_up, own_down) = scripts(&migration.text);
+        prop_assert_eq!(own_up, up.trim());
+        prop_assert_eq!(own_down.as_deref(), Some(down.trim()));
+    }
+
+    #[test]
+    fn anything_is_read_and_nothing_is_lost(
+        files in proptest::collection::btree_map(name(), bytes(), 1..8)
+    ) {
+        let dir = temporary_dir();
+        let mut made = Vec::new();
+        for (name, bytes) in &files {
+            let path = dir.path().join(name);
+            let parent = fs::create_dir_all(path.parent().unwrap());
+            if parent.and_then(|()| fs::write(&path, bytes)).is_ok() {
+                made.push(path.strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+        let guessed = import(&options(dir.path(), None));
+        prop_assert!(!matches!(guessed, Err(ImportError::NoDirectory(_))));
+        for layout in Layout::ALL {
+            let Ok(found) = import(&options(dir.path(), Some(layout))) else { continue };
+            for one in &found.migrations {
+                scripts(&one.text);
+                prop_assert!(one.dependencies.iter().all(|it| *it < one.id));
+            }
+            let ids: Vec<_> = found.migrations.iter().map(|it| it.id.clone()).collect();
+            prop_assert!(ids.is_sorted_by(|a, b| a < b));
+            for name in &made {
+                let hidden = name.split('/').any(|part| part.starts_with('.'));
+                prop_assert!(hidden || is_named(&found, dir.path(), name), "{layout}: {name}: {found:?}");
+            }
+        }
+    }
+}
+
+/// Whether the result says what became of this file.
+fn is_named(found: &Import, dir: &Path, name: &str) -> bool {
+    let path = dir.join(name);
+    found.migrations.iter().any(|it| it.files.iter().any(|file| file == name))
+        || found.unused.iter().any(|it| it.file == name)
+        || found.left_out.iter().any(|it| {
+            let mut places = it.place.iter().chain(&it.related);
+            places.any(|place| place.source.path() == path)
+        })
+}
