@@ -51,7 +51,8 @@ fn a_run_that_hears_nothing_more_ends_and_says_what_it_does_not_know() {
         ("0002_steps", "", "VACUUM;\nDO 'BEGIN PERFORM pg_sleep(600); COMMIT; END';"),
     ]);
     let (database, silent) = switchable(&project.database);
-    let run = start(project.dir.path(), &database.url(), &["up", "--format", "json"], &[]);
+    let args = ["up", "--trust-declared", "--format", "json"];
+    let run = start(project.dir.path(), &database.url(), &args, &[]);
     running(&project.database, "pg_sleep(600)", 2);
     silent.store(true, Ordering::Relaxed);
     let began = Instant::now();
