@@ -162,7 +162,9 @@ impl Storm<'_> {
     fn crash(&mut self, sessions: &[Session], planned: Planned) {
         let Some(session) = self.target(sessions, planned) else { return };
         self.runners.iter_mut().for_each(|runner| runner.touched = true);
-        self.server.kill_backend(session.pid);
+        if !self.server.kill_backend(session.pid) {
+            return;
+        }
         let hit: Vec<_> = sessions.iter().filter(|it| it.works).collect();
         self.note(planned.fault, &session.runner, &hit);
     }

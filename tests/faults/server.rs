@@ -40,14 +40,13 @@ impl Server {
         self.0.log()
     }
 
-    /// SIGKILL for one of its processes, if it still is one.
-    pub fn kill_backend(&self, pid: i32) {
+    /// SIGKILL for one of its processes; false if it is none any more.
+    pub fn kill_backend(&self, pid: i32) -> bool {
         let postmaster = self.0.pid().expect("it runs").to_string();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-        if parent.is_some_and(|parent| parent.trim() == postmaster) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        let is_ours = parent.is_some_and(|parent| parent.trim() == postmaster);
+        is_ours && kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
     }
 
     /// Stops it, and starts it again after `pause` on the same data and port.

@@ -152,7 +152,7 @@ impl Storm<'_> {
         );
         if ended.code.is_some() && !ended.was_cut && self.left_running(&ended.name).is_some() {
             // The server says that a statement failed before it has undone it.
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(Duration::from_millis(500));
             let left = self.left_running(&ended.name);
             assert!(left.is_none(), "{} has left a statement running: {left:?}", ended.name);
         }
