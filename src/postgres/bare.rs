@@ -5,6 +5,7 @@ use super::by_step::ScriptRun;
 use super::error::reason;
 use super::failure;
 use super::heal::{Found, look};
+use super::message::marked_behind;
 use super::same_index::{Likeness, compare};
 use crate::engine::{Failure, FailureKind, Note};
 use crate::model::{Statement, StatementKind};
@@ -34,6 +35,7 @@ impl ScriptRun<'_, '_> {
                 self.tell_of(number);
                 let ends_itself = statement.kind == StatementKind::Undecided;
                 let before = if ends_itself { self.transaction().await } else { None };
+                let message = marked_behind(self.job, &message);
                 if let Err(error) = self.heard(number, self.send(&message)).await {
                     let is_whole = !ends_itself || self.is_next(before).await;
                     return Err(match is_whole || error.as_db_error().is_none() {

@@ -146,6 +146,11 @@ impl ScriptRun<'_, '_> {
         let begun = Progress { completed: step.statements().start, begun: None };
         let progress = failure.progress.unwrap_or(begun);
         let mut failure = Failure { progress: Some(progress), ..failure };
+        if failure.kind == FailureKind::NotStarted && progress.completed > 0 {
+            // The step is not, the migration is.
+            failure.kind = FailureKind::Halted;
+            failure.statement = Some(step.number());
+        }
         if failure.retry != Retry::Never
             && let Err(gone) = self.left_behind(progress.completed).await
         {

@@ -260,6 +260,12 @@ fn mark(job: Job<'_>) -> String {
     format!("{MARK}{}{MARK_END}", job.migration.id)
 }
 
+/// The statement `sql` with the mark behind it, where the server's error positions do
+/// not have to know of it.
+pub(super) fn marked_behind(job: Job<'_>, sql: &str) -> String {
+    format!("{sql} {}", mark(job))
+}
+
 fn nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

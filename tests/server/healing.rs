@@ -24,13 +24,13 @@ pub fn kill_while_held(project: &Project, hold: &str, waits: &str) {
     let holder = project.database.hold(hold);
     let run = project.start(&["up"]);
     let waiting = format!(
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{waits}%'"
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '{waits}%'"
     );
     project.database.until(&waiting, "t");
     run.signal(Signal::SIGKILL);
     run.end();
     project.database.sql(&format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '{waits}%'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{waits}%'"
     ));
     drop(holder);
     project.database.until_gone();
@@ -130,7 +130,7 @@ fn what_a_cancelled_statement_leaves_is_for_the_next_run() {
     let project = project("VACUUM t;\nCREATE INDEX CONCURRENTLY i ON t (a);");
     let holder = project.database.hold("BEGIN; INSERT INTO t VALUES (4);");
     let run = project.start(&["up"]);
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'CREATE INDEX%'";
     project.database.until(waiting, "1");
     run.signal(Signal::SIGTERM);
     run.end().exits(143).says(&[

@@ -160,3 +160,22 @@ fn another_index_of_that_name_is_not_ours() {
         }
     }
 }
+
+/// Whoever waits for the lock is told which migration is at work, though a statement
+/// on its own brings no frame; and `plan` tells how far it is.
+#[test]
+fn a_statement_on_its_own_says_whose_it_is() {
+    let project = project("VACUUM t;\nCREATE INDEX CONCURRENTLY i ON t (a);");
+    let holder = project.database.hold("BEGIN; INSERT INTO t VALUES (4);");
+    let run = project.start(&["up"]);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'CREATE INDEX%'";
+    project.database.until(waiting, "1");
+    let other = project.run(&["up", "--wait-lock", "1"]).exits(4);
+    other.says(&["0002_i", "CREATE INDEX CONCURRENTLY i ON t (a);"]);
+    project
+        .run(&["plan"])
+        .exits(0)
+        .says(&["unfinished: 1 of 2 statements done, statement 2 begun and not known to be done"]);
+    drop(holder);
+    run.end().exits(0);
+}
