@@ -238,14 +238,12 @@ impl Running {
         let pid = self.0.id();
         let (ended, end) = std::sync::mpsc::channel();
         std::thread::spawn(move || ended.send(self.0.wait_with_output().unwrap()));
-        match end.recv_timeout(Duration::from_mins(5)) {
-            Ok(output) => Ended::of(output),
-            Err(_) => {
-                let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-                panic!("it did not end: {:?}", end.recv());
-            }
+        if let Ok(output) = end.recv_timeout(Duration::from_mins(5)) {
+            return Ended::of(output);
         }
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        panic!("it did not end: {:?}", end.recv());
     }
 }
 
