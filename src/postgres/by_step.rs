@@ -124,7 +124,13 @@ impl ScriptRun<'_, '_> {
         let script = &self.job.migration.up;
         let sql = self.job.migration.source.slice(script.span_of(step));
         let checksum = statement_checksum(sql).to_hex();
-        let frame = self.run.context.segment_frame(self.job, block, &checksum, is_last);
+        let watched = self.may_change_session(step.number());
+        if watched {
+            let watching = self.send(&self.run.context.watch()).await;
+            watching.map_err(|error| failure::lost(FailureKind::Halted, Some(&error)))?;
+        }
+        let frame =
+            self.run.context.segment_frame(self.job, (block, &checksum), (watched, is_last));
         let refused = FailureKind::Halted;
         let at = Cell::new(Place::Opening);
         let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused, at };
