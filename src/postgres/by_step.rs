@@ -26,6 +26,7 @@ use super::transactional::{self, Ended, Exchange};
 use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt, Retry};
 use crate::model::{Block, Statement, StatementKind, Step};
 use crate::parse::statement_checksum;
+use crate::syntax::may_change_session;
 
 /// Applies what is left of `job`.
 pub(super) async fn apply(
@@ -74,7 +75,7 @@ impl ScriptRun<'_, '_> {
             Step::Segment(block) => {
                 self.tell_of(step.number());
                 let receipt = self.segment(step, block, is_last).await?;
-                if !is_last && self.may_change_session(step.number()) {
+                if !is_last && may_change_session(self.job.migration, step) {
                     self.remember(step.number()).await?;
                 }
                 Ok(receipt)
@@ -124,7 +125,7 @@ impl ScriptRun<'_, '_> {
         let script = &self.job.migration.up;
         let sql = self.job.migration.source.slice(script.span_of(step));
         let checksum = statement_checksum(sql).to_hex();
-        let watched = self.may_change_session(step.number());
+        let watched = may_change_session(self.job.migration, step);
         if watched {
             let watching = self.send(&self.run.context.watch()).await;
             watching.map_err(|error| failure::lost(FailureKind::Halted, Some(&error)))?;
@@ -171,7 +172,8 @@ impl ScriptRun<'_, '_> {
     pub(super) fn note(&self, number: usize, changes: &[&str]) -> String {
         let context = &self.run.context;
         let (mut capture, mut changes) = (String::new(), changes.to_vec());
-        if self.may_change_session(number) {
+        let step = self.job.migration.up.step(number);
+        if step.is_some_and(|step| may_change_session(self.job.migration, step)) {
             let captured = captured(context.work_key);
             // Before the role is ours again.
             capture = format!(

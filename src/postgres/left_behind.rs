@@ -142,13 +142,6 @@ impl ScriptRun<'_, '_> {
         Ok(())
     }
 
-    /// Whether the step `number` may leave something in the session.
-    pub(super) fn may_change_session(&self, number: usize) -> bool {
-        let step = self.job.migration.up.step(number);
-        let end = step.map_or(0, |step| step.statements().end);
-        last_change_of_session(self.job.migration, end) == Some(number)
-    }
-
     /// Records what a segment that is committed has left in the session.
     pub(super) async fn remember(&self, number: usize) -> Result<(), Box<Failure>> {
         let note = self.note(number, &[]);

@@ -40,7 +40,7 @@ const HARMLESS: [&str; 26] = [
 /// [`crate::model::StatementKind::Session`] says: no temporary table, no setting made
 /// by a function or a block. `ALTER DATABASE … SET` counts too: a later session has
 /// another value than the one in which it ran.
-fn may_change_session(sql: &str) -> bool {
+fn may_change(sql: &str) -> bool {
     let lexed = lex(sql);
     let Some(statement) = statements(sql, &lexed.tokens).first().copied() else { return false };
     let words = Words::of(statement);
@@ -55,17 +55,21 @@ fn may_change_session(sql: &str) -> bool {
     }
 }
 
-/// The number of the last of the first `completed` statements' steps behind which the
-/// session may be another than the script says.
-pub fn last_change_of_session(migration: &Migration, completed: usize) -> Option<usize> {
-    let script = &migration.up;
-    let may = |index: usize| {
-        let statement = &script.statements[index];
+/// Whether the session behind `step` may be another than the script says.
+pub fn may_change_session(migration: &Migration, step: &Step) -> bool {
+    let statements = &migration.up.statements[step.statements()];
+    statements.iter().any(|statement| {
         statement.kind != StatementKind::Session
-            && may_change_session(migration.source.slice(statement.span))
-    };
-    let done = script.steps().iter().rev().filter(|step| step.statements().end <= completed);
-    done.into_iter().find(|step| step.statements().any(may)).map(Step::number)
+            && may_change(migration.source.slice(statement.span))
+    })
+}
+
+/// The number of the last such step among the first `completed` statements.
+pub fn last_change_of_session(migration: &Migration, completed: usize) -> Option<usize> {
+    let mut done = migration.up.steps().iter().rev();
+    let may =
+        |step: &&Step| step.statements().end <= completed && may_change_session(migration, step);
+    done.find(may).map(Step::number)
 }
 
 #[cfg(test)]
@@ -101,10 +105,10 @@ mod tests {
             "",
         ];
         for sql in may {
-            assert!(may_change_session(sql), "{sql}");
+            assert!(may_change(sql), "{sql}");
         }
         for sql in does_not {
-            assert!(!may_change_session(sql), "{sql}");
+            assert!(!may_change(sql), "{sql}");
         }
     }
 }
