@@ -135,7 +135,10 @@ fn choices(migration: &Migration, one: &Interrupted) -> String {
     let (retry, resume) = match one.obstacle {
         Obstacle::SessionGone(_) => (
             "if nothing that is still to be run needs it",
-            Some(("--resume-at 1".to_owned(), "once you have undone what the script did so far")),
+            Some((
+                format!("--resume-at {number}"),
+                "to run it and all behind it again, once you have undone what they did",
+            )),
         ),
         Obstacle::Changed | Obstacle::Unseen => (
             "if it is not done, and nothing of it is left",

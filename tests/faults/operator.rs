@@ -13,7 +13,6 @@ const DOUBTFUL: &str = "
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
 
 /// Statements that are done, of which nobody knows what they left in their session.
-/// None of ours left anything.
 const FORGOTTEN: &str = "
     SELECT migration_id, statement FROM migraph.__migration_statements__ s
     WHERE session IS NULL AND finished_at IS NOT NULL
@@ -32,6 +31,8 @@ pub fn resolve(storm: &mut Storm<'_>) {
         if file.witnesses.contains_key(&statement) {
             // Refused where nothing is in the way.
             repair(storm, &id, &["--retry".into()], &[0, 1, 4]);
+        } else if file.only_settings == Some(statement) {
+            repair(storm, &id, &["--resume-at".into(), statement.to_string()], &[0, 4]);
         }
     }
     for row in storm.observer.query(DOUBTFUL) {

@@ -286,7 +286,8 @@ impl Draft<'_> {
                  WHERE oid = 'd_{name}'::regclass AND relnamespace = 's_{name}'::regnamespace;\n{SHARED}",
             self.nap(),
         );
-        self.counting("session", &[], sql);
+        let file = File { sql, counters: vec![name], only_settings: Some(4), ..File::default() };
+        self.add("session", &[], file);
     }
 
     /// Rows, an index and rows again, under a setting that must hold to the end.
