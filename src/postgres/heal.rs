@@ -56,7 +56,7 @@ impl Before {
         match recovery {
             Recovery::DropIndex(index) => {
                 let sql = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
-                before.index = client.query_one(sql, &[&index]).await?.get(0);
+                before.index = client.query_one(sql, &[&index]).await?.try_get(0)?;
             }
             Recovery::Reindex(scope) => before.others = leftovers(client, scope).await?,
             _ => {}
@@ -107,17 +107,17 @@ async fn is_dropped(client: &Client, index: Option<u32>) -> Result<Found, Error>
 
 /// Done when `sql` is true of `name`, else nothing.
 async fn is_done(client: &Client, sql: &str, name: &str) -> Result<Found, Error> {
-    let done: bool = client.query_one(sql, &[&name]).await?.get(0);
+    let done: bool = client.query_one(sql, &[&name]).await?.try_get(0)?;
     Ok(if done { Found::Done } else { Found::Nothing })
 }
 
 fn exists(shared: &Shared) -> &'static str {
     match shared {
         Shared::Database(_) => {
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1::text::name)"
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1::pg_catalog.text::pg_catalog.name)"
         }
         Shared::Tablespace(_) => {
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::text::name)"
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.text::pg_catalog.name)"
         }
     }
 }
@@ -128,25 +128,28 @@ fn name(shared: &Shared) -> &str {
     }
 }
 
-/// An index of another table with that name is none of ours, nor is one that is INVALID and a
+/// What another user's session builds is not shown to everybody, only that it builds and
+/// what it has locked. An index of another table with that name is none of ours, nor is one that is INVALID and a
 /// constraint's.
 async fn created_index(client: &Client, index: &str, table: &str) -> Result<Found, Error> {
     let sql = "SELECT i.indisvalid AND i.indisready AND i.indislive,
             pg_catalog.format('%I.%I', n.nspname, c.relname),
             (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
-                WHERE p.index_relid = c.oid LIMIT 1)
+                JOIN pg_catalog.pg_locks l ON l.pid = p.pid AND l.relation = i.indrelid
+                    AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                WHERE COALESCE(p.index_relid, c.oid) = c.oid LIMIT 1)
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-        WHERE c.relname = $1::text::name AND i.indrelid = pg_catalog.to_regclass($2)
+        WHERE c.relname = $1::pg_catalog.text::pg_catalog.name AND i.indrelid = pg_catalog.to_regclass($2)
             AND (i.indisvalid OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = c.oid))";
     let Some(row) = client.query_opt(sql, &[&index, &table]).await? else {
         return Ok(Found::Nothing);
     };
-    Ok(match (row.get::<_, bool>(0), row.get::<_, Option<i32>>(2)) {
+    Ok(match (row.try_get::<_, bool>(0)?, row.try_get::<_, Option<i32>>(2)?) {
         (true, _) => Found::Done,
         (false, Some(pid)) => Found::Busy(pid),
-        (false, None) => Found::Invalid(vec![row.get(1)]),
+        (false, None) => Found::Invalid(vec![row.try_get(1)?]),
     })
 }
 
@@ -181,7 +184,7 @@ async fn leftovers(client: &Client, scope: &Scope) -> Result<Vec<String>, Error>
         Scope::Database => &[],
     };
     let rows = client.query(&sql, parameters).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// The tables that a `REINDEX` is about, as a query, with the index if it is one's.
@@ -193,17 +196,17 @@ fn tables_of(scope: &Scope) -> &'static str {
                 WHERE x.indexrelid = pg_catalog.to_regclass($1)"
         }
         Scope::Table(_) => {
-            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::pg_catalog.oid AS index FROM pg_catalog.pg_class r
                 WHERE r.oid = pg_catalog.to_regclass($1) OR r.oid IN
                     (SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)))"
         }
         Scope::Schema(_) => {
-            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::pg_catalog.oid AS index FROM pg_catalog.pg_class r
                 JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
-                WHERE s.nspname = $1::text::name AND r.relkind IN ('r', 'm')"
+                WHERE s.nspname = $1::pg_catalog.text::pg_catalog.name AND r.relkind IN ('r', 'm')"
         }
         Scope::Database => {
-            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::pg_catalog.oid AS index FROM pg_catalog.pg_class r
                 WHERE r.relkind IN ('r', 'm')"
         }
     }
@@ -211,11 +214,11 @@ fn tables_of(scope: &Scope) -> &'static str {
 
 async fn detached(client: &Client, parent: &str, partition: &str) -> Result<Found, Error> {
     // The column came with the statement, in 14.
-    let sql = "SELECT (pg_catalog.to_jsonb(h) ->> 'inhdetachpending')::bool
+    let sql = "SELECT (pg_catalog.to_jsonb(h) ->> 'inhdetachpending')::pg_catalog.bool
         FROM pg_catalog.pg_inherits h WHERE h.inhparent = pg_catalog.to_regclass($1)
             AND h.inhrelid = pg_catalog.to_regclass($2)";
     let row = client.query_opt(sql, &[&parent, &partition]).await?;
-    Ok(match row.map(|row| row.get::<_, Option<bool>>(0)) {
+    Ok(match row.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()? {
         None => Found::Done,
         Some(Some(true)) => {
             Found::Pending(format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"))

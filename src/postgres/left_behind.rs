@@ -56,7 +56,13 @@ const SETTINGS: [&str; 30] = [
 ];
 
 /// Settings of the run, not of the script.
-const OURS: [&str; 3] = ["application_name", "client_encoding", "synchronous_commit"];
+const OURS: [&str; 5] = [
+    "application_name",
+    "client_connection_check_interval",
+    "client_encoding",
+    "idle_session_timeout",
+    "synchronous_commit",
+];
 
 /// What cannot be brought back, as a query of texts. The key of WORK is ours.
 fn left(work_key: i64) -> String {
