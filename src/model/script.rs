@@ -13,8 +13,8 @@ pub enum StatementKind {
     /// Mostly runs in a transaction too; whether it can, its text does not tell:
     /// a procedure may commit, a table may be partitioned.
     Undecided,
-    /// Changes the session and nothing in the database, such as `SET`, and is
-    /// repeated when an interrupted script is resumed.
+    /// Changes the session and nothing in the database, such as `SET`; no step of its own
+    /// in the ledger.
     Session,
     /// Cannot run in a transaction block; says what it is, such as
     /// `CREATE INDEX CONCURRENTLY`.

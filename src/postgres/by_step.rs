@@ -4,7 +4,7 @@
 //! recorded, or neither. Around a statement that cannot be in one stand two rows:
 //! before it one that says `started` is committed, after it that it is finished; so
 //! a later run knows which were done, and which one nobody knows about. What only
-//! changes the session is not recorded: a resumed script needs it again.
+//! changes the session is not recorded: the rows say what the session was like.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -50,7 +50,11 @@ pub(super) async fn apply(
         script.before = left.before;
     }
     let last = steps.last().map(Step::number);
-    let again = |step: &&Step| step.number() > from && job.migration.up.changes_the_session(step);
+    let again = |step: &&Step| {
+        let sql = job.migration.source.slice(job.migration.up.span_of(step));
+        let loads = sql.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case("load"));
+        job.migration.up.changes_the_session(step) && (step.number() > from || loads)
+    };
     for step in steps.iter().filter(|step| step.statements().start >= done || again(step)) {
         let is_last = last == Some(step.number());
         match script.step(step, is_last).await {
