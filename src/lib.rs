@@ -17,6 +17,7 @@ pub mod exec;
 mod exit;
 pub mod graph;
 pub mod import;
+pub mod lint;
 pub mod load;
 pub mod model;
 pub mod ops;

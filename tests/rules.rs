@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use migraph::model::Code;
+use migraph::model::{Code, Level, Preset};
 
 /// The stems of the pages, without the list of them.
 fn pages() -> BTreeSet<String> {
@@ -45,6 +45,46 @@ fn the_list_of_pages_has_their_summaries() {
     let list =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"));
     let line = |code: &Code| format!("- [`{code}`]({code}.md): {}\n", code.summary());
-    let expected: String = Code::ALL.iter().map(line).collect();
-    assert!(list.unwrap().ends_with(&format!("\n\n{expected}")), "expected:\n{expected}");
+    let lines = |codes: &[Code]| codes.iter().map(line).collect::<String>();
+    let ours = lines(&Code::ALL[..Code::ALL.len() - Code::SAFETY.len()]);
+    let list = list.unwrap();
+    assert!(list.contains(&format!("\n\n{ours}\n")), "expected:\n{ours}");
+    let safety = lines(Code::SAFETY);
+    assert!(list.ends_with(&format!("\n\n{safety}")), "expected:\n{safety}");
+}
+
+/// The rules in back-quotes in the part of the list of pages that begins with `from`.
+fn named_behind(from: &str, until: &str) -> BTreeSet<String> {
+    let list =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"));
+    let list = list.unwrap();
+    let part = list.split(from).nth(1).unwrap().split(until).next().unwrap();
+    let quoted = part.split('`').skip(1).step_by(2);
+    quoted.filter(|word| Code::named(word).is_some()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_presets_are_described_as_they_are() {
+    let names = |preset: Preset| {
+        preset.codes().map(|code| code.as_str().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let additive = names(Preset::AdditiveOnly);
+    assert_eq!(named_behind("- **`additive-only`**", "\n"), additive);
+    let more: BTreeSet<_> = names(Preset::Production).difference(&additive).cloned().collect();
+    assert_eq!(named_behind("- **`production`**", "\n"), more);
+}
+
+#[test]
+fn the_levels_are_described_as_they_are() {
+    for level in [Level::Warn, Level::Info] {
+        let of_level = Code::ALL.iter().filter(|code| code.default_level() == Some(level));
+        let expected: BTreeSet<_> = of_level.map(|code| code.as_str().to_owned()).collect();
+        let until = format!(" | `{}` |", level.as_str());
+        let list =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"))
+                .unwrap();
+        let row = list.split('\n').find(|line| line.ends_with(&until)).unwrap();
+        let named = row.split('`').filter(|word| Code::named(word).is_some());
+        assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+    }
 }

@@ -109,7 +109,8 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
         }
         Verb::Validate(verb) => {
             let form = Form::from(verb.format);
-            validate::run(&args.global, &verb).unwrap_or_else(|it| it.report("validate", form))
+            validate::run(&args.global, &verb, (environment, file))
+                .unwrap_or_else(|it| it.report("validate", form))
         }
         Verb::Up(verb) => {
             let form = Form::from(verb.format);

@@ -1,0 +1,146 @@
+//! What statements do to an application that runs meanwhile.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::made::Made;
+use super::{LintOptions, additive, in_file, is_about_what_was_there};
+use crate::model::{
+    Code, Diagnostic, Diagnostics, Migration, Place, Preset, Rules, Span, StatementKind,
+};
+use crate::sql::Reading;
+use crate::syntax::{self, LinterFailed, Tree, Violation, on_large_stack};
+
+/// The rules to ask. What `not-additive` finds is what no other rule is about, so
+/// those are asked too, even though what they find is not told.
+pub(super) fn asked(rules: &Rules) -> Vec<Code> {
+    let additive = rules.is_on(Code::NotAdditive);
+    let left_to: Vec<Code> = if additive { Preset::AdditiveOnly.codes().collect() } else { vec![] };
+    let is_asked = |code: &Code| rules.is_on(*code) || left_to.contains(code);
+    let mut asked: Vec<_> = Code::SAFETY.iter().copied().filter(is_asked).collect();
+    asked.extend(additive.then_some(Code::NotAdditive));
+    asked
+}
+
+/// What `asked` find in each of `all`.
+pub(super) fn check(
+    all: Vec<(&Migration, &[Reading])>,
+    asked: &[Code],
+    options: &LintOptions,
+) -> Diagnostics {
+    let check = |(migration, readings)| Script { migration, readings, asked }.check(options);
+    on_large_stack(|| all.into_par_iter().flat_map_iter(check).collect())
+}
+
+struct Script<'a> {
+    migration: &'a Migration,
+    readings: &'a [Reading],
+    asked: &'a [Code],
+}
+
+impl Script<'_> {
+    fn check(&self, options: &LintOptions) -> Diagnostics {
+        let Self { migration, .. } = self;
+        let text = migration.source.slice(migration.up.span);
+        // What is no SQL for the parser, and sent all the same, is not for us to judge.
+        let Ok(tree) = syntax::parse(text) else { return vec![] };
+        let Ok(mut violations) = self.violations(&tree) else { return vec![self.failed()] };
+        violations.retain(|one| !self.is_moot(one));
+        let mut found: Diagnostics = violations.iter().map(|one| self.told(one)).collect();
+        found.extend(self.timeouts(&tree, options));
+        if self.asked.contains(&Code::NotAdditive) {
+            let left_to_others = |span: Range<usize>| {
+                let is_there = |one: &Violation| span.contains(&one.span.start);
+                violations.iter().any(|one| one.code != Code::PreferRobustStmts && is_there(one))
+            };
+            found.extend(additive::check(migration, self.readings, left_to_others));
+        }
+        found
+    }
+
+    fn violations(&self, tree: &Tree) -> Result<Vec<Violation>, LinterFailed> {
+        let up = &self.migration.up;
+        let in_transaction = !up.is_non_transactional();
+        let mut found = syntax::violations(tree, self.asked, in_transaction)?;
+        if self.asked.contains(&Code::PreferRobustStmts) {
+            // For squawk, what stands between BEGIN and COMMIT need not be repeatable.
+            let robust = match syntax::parse(&up.sql(&self.migration.source)) {
+                Ok(plain) if !up.left_out.is_empty() => syntax::repeatable(&plain, in_transaction),
+                _ => syntax::repeatable(tree, in_transaction),
+            };
+            found.extend(robust?.into_iter().filter(|one| !self.builds_concurrently(one)));
+        }
+        Ok(found)
+    }
+
+    /// `IF NOT EXISTS` would do harm there: see `concurrently-if-not-exists`.
+    fn builds_concurrently(&self, one: &Violation) -> bool {
+        let up = &self.migration.up;
+        let start = one.span.start + up.span.start;
+        let holds = |span: Span| span.start <= start && start < span.end;
+        let builds = StatementKind::NonTransactional("CREATE INDEX CONCURRENTLY");
+        up.statements.iter().any(|statement| statement.kind == builds && holds(statement.span))
+    }
+
+    /// True for what is done to something that the script itself has made.
+    fn is_moot(&self, one: &Violation) -> bool {
+        if !is_about_what_was_there(one.code) {
+            return false;
+        }
+        let mut made = Made::default();
+        for reading in self.readings {
+            if reading.span.end > one.span.start {
+                return made.has_all_of(reading);
+            }
+            made.by(reading);
+        }
+        false
+    }
+
+    fn told(&self, one: &Violation) -> Diagnostic {
+        let Self { migration, .. } = self;
+        let place = Place::new(&migration.source, in_file(migration, one.span), "");
+        let told = Diagnostic::warning(one.code, one.message.clone()).at(place);
+        one.help.iter().fold(told, Diagnostic::help)
+    }
+
+    fn failed(&self) -> Diagnostic {
+        let message = "the linter failed on this script: the safety rules could not be checked";
+        Diagnostic::warning(Code::Opaque, message).at(Place::file(&self.migration.source))
+    }
+
+    fn timeouts(&self, tree: &Tree, options: &LintOptions) -> Diagnostics {
+        let Self { migration, asked, .. } = self;
+        // The run's own are for scripts that run in one transaction.
+        let of_run = |time: Option<Duration>| time.filter(|_| !migration.up.is_non_transactional());
+        let header = &migration.header;
+        let settings = [
+            (
+                Code::RequireLockTimeout,
+                "lock_timeout",
+                header.lock_timeout.or(of_run(options.lock_timeout)),
+                "this may wait for a lock for ever, and all behind it wait too",
+                "write `-- @lockTimeout: 5s` in the header",
+            ),
+            (
+                Code::RequireStatementTimeout,
+                "statement_timeout",
+                header.statement_timeout.or(of_run(options.statement_timeout)),
+                "this may run for ever, and keep its locks as long",
+                "write `-- @statementTimeout: 30s` in the header",
+            ),
+        ];
+        let is_unlimited = |time: Option<Duration>| time.is_none_or(|time| time.is_zero());
+        let found = settings
+            .into_iter()
+            .filter(|(code, _, time, ..)| asked.contains(code) && is_unlimited(*time));
+        let told = |(code, setting, _, message, help): (_, _, _, &str, &str)| {
+            let span = syntax::without_timeout(tree, setting)?;
+            let place = Place::new(&migration.source, in_file(migration, span), "");
+            Some(Diagnostic::warning(code, message).at(place).help(help))
+        };
+        found.filter_map(told).collect()
+    }
+}
