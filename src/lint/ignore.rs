@@ -1,6 +1,7 @@
 //! Findings that a comment in the file has silenced.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::comment::{Comment, comments};
@@ -13,7 +14,8 @@ use crate::suggest::nearest;
 /// What the comments of all files silence.
 #[derive(Debug, Default)]
 pub struct Ignores {
-    all: Vec<Ignore>,
+    /// By the file's path.
+    all: BTreeMap<PathBuf, Vec<Ignore>>,
     /// What is wrong with the comments themselves.
     problems: Diagnostics,
 }
@@ -57,7 +59,7 @@ impl Ignores {
     /// What is wrong with the comments, when all else has been filtered. Where
     /// `rules` have turned a rule off, nobody can say whether it is needed.
     pub fn leftover(self, rules: &Rules) -> Diagnostics {
-        let on = self.all.into_iter().filter(|one| rules.is_on(one.code));
+        let on = self.all.into_values().flatten().filter(|one| rules.is_on(one.code));
         let mut found = self.problems;
         found.extend(on.flat_map(Ignore::problems));
         // One that names no rule stands for many.
@@ -69,8 +71,9 @@ impl Ignores {
 
     fn silence(&mut self, one: &Diagnostic) -> bool {
         let Some(place) = &one.place else { return false };
+        let Some(ignores) = self.all.get_mut(place.source.path()) else { return false };
         let mut silenced = false;
-        for ignore in self.all.iter_mut().filter(|ignore| ignore.covers(one.code, place)) {
+        for ignore in ignores.iter_mut().filter(|ignore| ignore.covers(one.code, place)) {
             ignore.is_used = true;
             silenced = true;
         }
@@ -126,7 +129,8 @@ impl Ignores {
             is_used: false,
         };
         let codes = self.codes(migration, comment);
-        self.all.extend(codes.into_iter().map(ignore));
+        let all = self.all.entry(migration.source.path().to_owned()).or_default();
+        all.extend(codes.into_iter().map(ignore));
     }
 
     /// The rules that `comment` names.
@@ -162,14 +166,10 @@ impl Ignores {
 
 impl Ignore {
     fn covers(&self, code: Code, place: &Place) -> bool {
-        let same_file = || {
-            let path: &Path = place.source.path();
-            Arc::ptr_eq(&self.source, &place.source) || self.source.path() == path
-        };
         let within = |statement: Span| {
             place.span.is_some_and(|at| statement.start <= at.start && at.start < statement.end)
         };
-        self.code == code && same_file() && self.statement.is_none_or(within)
+        self.code == code && self.statement.is_none_or(within)
     }
 
     fn problems(self) -> Diagnostics {

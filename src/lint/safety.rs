@@ -47,13 +47,16 @@ impl Script<'_> {
         // What is no SQL for the parser, and sent all the same, is not for us to judge.
         let Ok(tree) = syntax::parse(text) else { return vec![] };
         let Ok(mut violations) = self.violations(&tree) else { return vec![self.failed()] };
-        violations.retain(|one| !self.is_moot(one));
+        violations.sort_by_key(|one| one.span);
+        let moot = self.moot(&violations);
+        violations.retain(|one| !(is_about_what_was_there(one.code) && holds(&moot, one.span)));
         let mut found: Diagnostics = violations.iter().map(|one| self.told(one)).collect();
         found.extend(self.timeouts(&tree, options));
         if self.asked.contains(&Code::NotAdditive) {
+            violations.retain(|one| one.code != Code::PreferRobustStmts);
             let left_to_others = |span: Range<usize>| {
-                let is_there = |one: &Violation| span.contains(&one.span.start);
-                violations.iter().any(|one| one.code != Code::PreferRobustStmts && is_there(one))
+                let first = violations.partition_point(|one| one.span.start < span.start);
+                violations.get(first).is_some_and(|one| one.span.start < span.end)
             };
             found.extend(additive::check(migration, self.readings, left_to_others));
         }
@@ -79,24 +82,25 @@ impl Script<'_> {
     fn builds_concurrently(&self, one: &Violation) -> bool {
         let up = &self.migration.up;
         let start = one.span.start + up.span.start;
-        let holds = |span: Span| span.start <= start && start < span.end;
+        let at = up.statements.partition_point(|statement| statement.span.end <= start);
         let builds = StatementKind::NonTransactional("CREATE INDEX CONCURRENTLY");
-        up.statements.iter().any(|statement| statement.kind == builds && holds(statement.span))
+        up.statements.get(at).is_some_and(|statement| statement.kind == builds)
     }
 
-    /// True for what is done to something that the script itself has made.
-    fn is_moot(&self, one: &Violation) -> bool {
-        if !is_about_what_was_there(one.code) {
-            return false;
-        }
+    /// The statements that change only what the script itself has made.
+    fn moot(&self, violations: &[Violation]) -> Vec<Span> {
         let mut made = Made::default();
+        let mut moot = Vec::new();
+        if violations.is_empty() {
+            return moot;
+        }
         for reading in self.readings {
-            if reading.span.end > one.span.start {
-                return made.has_all_of(reading);
+            if made.has_all_of(reading) {
+                moot.push(reading.span);
             }
             made.by(reading);
         }
-        false
+        moot
     }
 
     fn told(&self, one: &Violation) -> Diagnostic {
@@ -143,4 +147,10 @@ impl Script<'_> {
         };
         found.filter_map(told).collect()
     }
+}
+
+/// True when one of `spans`, which are in order, holds the beginning of `span`.
+fn holds(spans: &[Span], span: Span) -> bool {
+    let at = spans.partition_point(|one| one.end <= span.start);
+    spans.get(at).is_some_and(|one| one.start <= span.start)
 }

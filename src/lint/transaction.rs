@@ -74,10 +74,10 @@ fn mixed(migration: &Migration, outside: &Statement) -> Option<Diagnostic> {
     let mut others = migration.up.statements.iter().filter(counts);
     let other = others.next()?;
     let more = match others.count() {
-        0 => "another statement".to_owned(),
-        more => format!("{} other statements", more + 1),
+        0 => "another statement, which loses its transaction".to_owned(),
+        more => format!("{} other statements, which lose their transaction", more + 1),
     };
-    let message = format!("`{what}` stands beside {more}, which lose their transaction by it");
+    let message = format!("`{what}` stands beside {more} by it");
     let place = |one: &Statement, label| Place::new(source, source.first_line(one.span), label);
     Some(
         Diagnostic::warning(Code::MixedNontransactional, message)

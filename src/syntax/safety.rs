@@ -20,8 +20,8 @@ pub struct Violation {
     pub span: Span,
     /// One lowercase fragment.
     pub message: String,
-    /// What to do.
-    pub help: Option<String>,
+    /// What else there is to say, and what to do.
+    pub help: Vec<String>,
 }
 
 /// The linter itself failed; the script may be as safe as can be.
@@ -59,10 +59,12 @@ fn without_repetition(mut found: Vec<Violation>) -> Vec<Violation> {
         Code::AddingSerialPrimaryKeyField,
         Code::DisallowedUniqueConstraint,
     ];
+    // Squawk has them in the order of their places.
     let places: Vec<Span> =
         found.iter().filter(|one| exact.contains(&one.code)).map(|one| one.span).collect();
     let is_said = |one: &Violation| {
-        places.iter().any(|at| one.span.start <= at.start && at.end <= one.span.end)
+        let first = places.partition_point(|at| at.start < one.span.start);
+        places.get(first).is_some_and(|at| at.end <= one.span.end)
     };
     found.retain(|one| one.code != Code::ConstraintMissingNotValid || !is_said(one));
     found
@@ -84,7 +86,7 @@ pub fn repeatable(tree: &Tree, in_transaction: bool) -> Result<Vec<Violation>, L
     };
     let reworded = |one: Violation| {
         let message = message(&one.message)?.to_owned();
-        Some(Violation { message, help: None, ..one })
+        Some(Violation { message, help: vec![], ..one })
     };
     Ok(found.into_iter().filter_map(reworded).collect())
 }
@@ -144,7 +146,12 @@ fn lint(
     let violation = |one: squawk_linter::Violation| {
         let code = Code::SAFETY.iter().find(|code| rule(**code) == Some(one.code))?;
         let span = Span::new(one.text_range.start().into(), one.text_range.end().into());
-        let (message, help) = (fragment(&one.message), one.help.as_deref().map(fragment));
+        let (message, more) = match one.message.split_once(". ") {
+            Some((message, more)) => (message, Some(more)),
+            None => (one.message.as_str(), None),
+        };
+        let (message, help) = (fragment(message), more.into_iter().chain(one.help.as_deref()));
+        let help = help.map(fragment).collect();
         Some(Violation { code: *code, span: tree.place(span), message, help })
     };
     Ok(found.into_iter().filter_map(violation).collect())
@@ -192,7 +199,7 @@ mod tests {
             code: Code::BanDropColumn,
             span: Span::new(21, 34),
             message: "dropping a column may break existing clients".to_owned(),
-            help: None,
+            help: vec![],
         };
         assert_eq!(found, [expected]);
         assert_eq!(&sql[21..34], "DROP COLUMN c");
