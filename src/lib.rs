@@ -15,6 +15,7 @@ pub mod config;
 pub mod engine;
 pub mod exec;
 mod exit;
+pub mod git;
 pub mod graph;
 pub mod import;
 pub mod lint;

@@ -127,6 +127,9 @@ pub(super) struct ValidateArgs {
     /// Take warnings for errors
     #[arg(long)]
     pub(super) strict: bool,
+    /// Look also at what a merge with this branch of git would bring
+    #[arg(long, value_name = "REF")]
+    pub(super) base: Option<String>,
     /// List every rule with its level, and do nothing else
     #[arg(long, conflicts_with_all = ["files", "strict", "format"])]
     pub(super) list_rules: bool,

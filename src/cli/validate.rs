@@ -8,8 +8,9 @@ use super::error::CliError;
 use super::setup;
 use crate::config::{ConfigFile, Environment};
 use crate::exit::Exit;
+use crate::git;
 use crate::lint::LintOptions;
-use crate::load;
+use crate::load::{self, Loaded};
 use crate::model::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ops;
 use crate::parse::{Depth, parse_timeout};
@@ -33,7 +34,7 @@ pub(super) fn run(
         return Ok(Exit::Done);
     }
     let (migrations, found) = match setup::files(global, Depth::Meaning) {
-        Ok(loaded) => (Some(loaded.graph.len()), ops::validate(loaded, &options)),
+        Ok(loaded) => (Some(loaded.graph.len()), check(global, args, &options, loaded)?),
         Err(CliError::Files(found)) => (None, options.rules.apply(found)),
         Err(other) => return Err(other),
     };
@@ -52,6 +53,27 @@ pub(super) fn run(
         })),
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+fn check(
+    global: &Global,
+    args: &ValidateArgs,
+    options: &LintOptions,
+    loaded: Loaded,
+) -> Result<Diagnostics, CliError> {
+    let Some(base) = &args.base else { return Ok(ops::validate(loaded, options)) };
+    let ids = loaded.graph.ids().map(ToString::to_string).collect();
+    let comparison = git::compare(&global.dir, base, &ids).map_err(CliError::Git)?;
+    let branch = ops::branch(&loaded, &global.dir, &comparison, setup::unlisted(global));
+    let mut found = ops::validate(loaded, options);
+    // What is merged already is past the question whether it is safe.
+    found.retain(|one| {
+        let file = one.place.as_ref().map(|place| place.source.path());
+        !one.code.is_about_safety() || file.is_none_or(|file| branch.new_here.contains(file))
+    });
+    found.extend(branch.found);
+    Diagnostic::sort(&mut found);
+    Ok(found)
 }
 
 /// The rules, and the timeouts that `up` would take from the same settings.

@@ -86,6 +86,7 @@ codes! {
         Conflict = "conflict",
         RedundantDependency = "redundant-dependency",
         UnexplainedDependency = "unexplained-dependency",
+        BranchConflict = "branch-conflict",
         MalformedIgnore = "malformed-ignore",
         UnusedIgnore = "unused-ignore",
         IgnoreWithoutReason = "ignore-without-reason",

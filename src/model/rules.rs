@@ -96,6 +96,11 @@ impl Code {
         }
     }
 
+    /// True for the rules about a running application, squawk's and ours.
+    pub fn is_about_safety(self) -> bool {
+        self == Self::NotAdditive || Self::SAFETY.contains(&self)
+    }
+
     /// True for what a comment may silence: not what is fixed, and not what comments
     /// themselves do wrong.
     pub fn can_be_ignored(self) -> bool {

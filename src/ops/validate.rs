@@ -30,7 +30,7 @@ pub fn validate(loaded: Loaded, options: &LintOptions) -> Diagnostics {
 }
 
 /// What is kept apart within each layer of the whole graph.
-fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
+pub(super) fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
     let separation = Separation::declared(graph).analysed(graph, analysis);
     let estimator = Estimator::new(Timings::default(), []);
     let all = vec![true; graph.len()];
