@@ -101,7 +101,7 @@ fn two_branches_that_are_each_fine_are_laid_together() {
     let first = ran.stdout.lines().next().unwrap();
     assert!(first.starts_with("db/migrations/0003_view.sql:2:25: error: once `main` is merged: `0003_view` uses column public.users.name and does not depend on `0003_rename`"), "{first}");
     assert!(
-        ran.stdout.contains("main:db/migrations/0003_rename.sql:2:19: note: changed here"),
+        ran.stdout.contains("main:db/migrations/0003_rename.sql:2:19: note: made or changed here"),
         "{}",
         ran.stdout
     );
