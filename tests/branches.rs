@@ -155,10 +155,10 @@ fn one_id_on_both_branches_is_told_unless_it_is_the_same_file() {
 fn what_the_other_branch_renames_is_missed() {
     let branches = Branches::new();
     branches.on("main", |it| {
-        it.git(&["mv", "db/migrations/0002_log.sql", "db/migrations/0002_journal.sql"])
+        it.git(&["mv", "db/migrations/0002_log.sql", "db/migrations/0002_journal.sql"]);
     });
     branches.on("topic", |it| {
-        it.write("db/migrations/0003_a", "[0002_log]", "ALTER TABLE log ADD a int;")
+        it.write("db/migrations/0003_a", "[0002_log]", "ALTER TABLE log ADD a int;");
     });
     let ran = branches.validate(&BASE);
     assert!(
@@ -202,7 +202,7 @@ fn rules_about_safety_hold_for_what_is_new() {
     let branches = Branches::new();
     fs::write(branches.path("migraph.toml"), "[rules]\npreset = \"production\"").unwrap();
     branches.on("topic", |it| {
-        it.write("db/migrations/0003_drop", "[0002_log]", "DROP TABLE IF EXISTS log;")
+        it.write("db/migrations/0003_drop", "[0002_log]", "DROP TABLE IF EXISTS log;");
     });
     assert!(branches.validate(&[]).stdout.contains("0001_users.sql"));
     let new = branches.validate(&BASE).stdout;
