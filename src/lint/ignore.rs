@@ -61,7 +61,7 @@ impl Ignores {
     pub fn leftover(self, rules: &Rules) -> Diagnostics {
         let on = self.all.into_values().flatten().filter(|one| rules.is_on(one.code));
         let mut found = self.problems;
-        found.extend(on.flat_map(Ignore::problems));
+        found.extend(on.filter_map(Ignore::problem));
         // One that names no rule stands for many.
         found.dedup_by_key(|one| {
             (one.code, one.message.clone(), one.place.as_ref().map(|it| it.span))
@@ -172,35 +172,35 @@ impl Ignore {
         self.code == code && self.statement.is_none_or(within)
     }
 
-    fn problems(self) -> Diagnostics {
-        let Self { source, named, code, is_bare, has_reason, is_used, .. } = self;
-        let place = Place::new(&source, source.first_line(named), "");
-        let mut found = Vec::new();
-        if is_bare && is_used && !has_reason {
-            let message = "this silences every safety rule and does not say why";
-            found.push(
-                Diagnostic::warning(Code::IgnoreWithoutReason, message)
-                    .at(place)
-                    .help("name the rules, and write `-- the reason` behind them"),
-            );
-        } else if is_bare {
+    /// What is wrong with the comment.
+    fn problem(self) -> Option<Diagnostic> {
+        let Self { source, named, code, .. } = self;
+        let form = if self.statement.is_none() { "-file" } else { "" };
+        let (rule, message, help) = match (self.is_used, self.has_reason) {
+            (true, true) => return None,
             // It is for findings that may come.
-        } else if !is_used {
-            let message = format!("`{code}` finds nothing here");
-            found.push(
-                Diagnostic::warning(Code::UnusedIgnore, message)
-                    .at(place.clone())
-                    .help("remove it, or move it above the statement that it is about"),
-            );
-        } else if !has_reason {
-            let message = format!("this silences `{code}` and does not say why");
-            found.push(
-                Diagnostic::warning(Code::IgnoreWithoutReason, message)
-                    .at(place)
-                    .help(format!("write `-- migraph-ignore: {code}: the reason`")),
-            );
-        }
-        found
+            (false, _) if self.is_bare => return None,
+            (false, _) => (
+                Code::UnusedIgnore,
+                format!("`{code}` finds nothing here"),
+                match self.statement {
+                    Some(_) => "remove it, or move it above the statement that it is about".into(),
+                    None => "remove it".into(),
+                },
+            ),
+            (true, false) if self.is_bare => (
+                Code::IgnoreWithoutReason,
+                "this silences every safety rule and does not say why".into(),
+                "name the rules, and write `-- the reason` behind them".into(),
+            ),
+            (true, false) => (
+                Code::IgnoreWithoutReason,
+                format!("this silences `{code}` and does not say why"),
+                format!("write `-- migraph-ignore{form}: {code}: the reason`"),
+            ),
+        };
+        let place = Place::new(&source, source.first_line(named), "");
+        Some(Diagnostic::warning(rule, message).at(place).help(help))
     }
 }
 
