@@ -136,6 +136,24 @@ fn a_rule_has_the_level_that_the_configuration_gives_it() {
 }
 
 #[test]
+fn a_reference_of_an_empty_column_is_not_checked() {
+    let rules = "[rules]\nadding-foreign-key-constraint = \"warn\"";
+    let cases = [
+        ("ADD COLUMN a int REFERENCES u", ""),
+        ("ADD COLUMN a int DEFAULT 1 REFERENCES u", "warn adding-foreign-key-constraint"),
+        (
+            "ADD COLUMN a int, ADD FOREIGN KEY (a) REFERENCES u",
+            "warn adding-foreign-key-constraint",
+        ),
+        ("ADD FOREIGN KEY (a) REFERENCES u NOT VALID", ""),
+    ];
+    for (action, expected) in cases {
+        let ran = validate(rules, &format!("ALTER TABLE t {action};"), &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{action}");
+    }
+}
+
+#[test]
 fn a_lock_timeout_is_missing_only_where_there_is_none() {
     let rules = "[rules]\nrequire-lock-timeout = \"warn\"";
     let alter = "ALTER TABLE t ADD c int;";

@@ -43,7 +43,7 @@ fn taken(act: &Act, made: &Made<'_>) -> Option<String> {
             let name = name.map(shown).filter(|_| of_old)?;
             Some(format!("drops {} {name}", it.kind.as_str()))
         }
-        Act::AlterRelation(it) if old(&it.name) => narrowed(it),
+        Act::AlterRelation(it) if !made.covers(it) => narrowed(it),
         Act::Rename(it) if it.on.as_ref().map_or_else(|| old(&it.name), &old) => {
             Some(format!("renames {} {}", it.kind.as_str(), shown(&it.name)))
         }

@@ -11,6 +11,7 @@ use crate::model::{
     Code, Diagnostic, Diagnostics, Migration, Place, Preset, Rules, Span, StatementKind,
 };
 use crate::sql::Reading;
+use crate::sql::act::{Act, Change};
 use crate::syntax::{self, LinterFailed, Tree, Violation, on_large_stack};
 
 /// The rules to ask. What `not-additive` finds is what no other rule is about, so
@@ -48,10 +49,11 @@ impl Script<'_> {
         let Ok(tree) = syntax::parse(text) else { return vec![] };
         let Ok(mut violations) = self.violations(&tree) else { return vec![self.failed()] };
         violations.sort_by_key(|one| one.span);
-        let moot = self.moot(&violations);
+        let moot = self.moot();
         violations.retain(|one| !(is_about_what_was_there(one.code) && holds(&moot, one.span)));
+        violations.retain(|one| !self.refers_from_nowhere(one));
         let mut found: Diagnostics = violations.iter().map(|one| self.told(one)).collect();
-        found.extend(self.timeouts(&tree, options));
+        found.extend(self.timeouts(&tree, &moot, options));
         if self.asked.contains(&Code::NotAdditive) {
             violations.retain(|one| one.code != Code::PreferRobustStmts);
             let left_to_others = |span: Range<usize>| {
@@ -87,13 +89,29 @@ impl Script<'_> {
         up.statements.get(at).is_some_and(|statement| statement.kind == builds)
     }
 
+    /// A new column is NULL in all rows, so its reference needs no check: PostgreSQL
+    /// makes none, and squawk says that it does.
+    fn refers_from_nowhere(&self, one: &Violation) -> bool {
+        if one.code != Code::AddingForeignKeyConstraint {
+            return false;
+        }
+        let at = self.readings.partition_point(|it| it.span.end <= one.span.start);
+        let acts = self.readings.get(at).map_or(&[][..], |reading| reading.acts.as_slice());
+        let changes = acts.iter().flat_map(|act| match act {
+            Act::AlterRelation(it) => it.changes.as_slice(),
+            _ => &[],
+        });
+        let is_empty_column = |change: &Change| match change {
+            Change::AddColumn { column, .. } => !column.default && holds(&[column.span], one.span),
+            _ => false,
+        };
+        changes.into_iter().any(is_empty_column)
+    }
+
     /// The statements that change only what the script itself has made.
-    fn moot(&self, violations: &[Violation]) -> Vec<Span> {
+    fn moot(&self) -> Vec<Span> {
         let mut made = Made::default();
         let mut moot = Vec::new();
-        if violations.is_empty() {
-            return moot;
-        }
         for reading in self.readings {
             if made.has_all_of(reading) {
                 moot.push(reading.span);
@@ -115,7 +133,7 @@ impl Script<'_> {
         Diagnostic::warning(Code::Opaque, message).at(Place::file(&self.migration.source))
     }
 
-    fn timeouts(&self, tree: &Tree, options: &LintOptions) -> Diagnostics {
+    fn timeouts(&self, tree: &Tree, moot: &[Span], options: &LintOptions) -> Diagnostics {
         let Self { migration, asked, .. } = self;
         // The run's own are for scripts that run in one transaction.
         let of_run = |time: Option<Duration>| time.filter(|_| !migration.up.is_non_transactional());
@@ -141,7 +159,7 @@ impl Script<'_> {
             .into_iter()
             .filter(|(code, _, time, ..)| asked.contains(code) && is_unlimited(*time));
         let told = |(code, setting, _, message, help): (_, _, _, &str, &str)| {
-            let span = syntax::without_timeout(tree, setting)?;
+            let span = syntax::without_timeout(tree, setting, |span| holds(moot, span))?;
             let place = Place::new(&migration.source, in_file(migration, span), "");
             Some(Diagnostic::warning(code, message).at(place).help(help))
         };

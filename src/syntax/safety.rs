@@ -92,17 +92,46 @@ pub fn repeatable(tree: &Tree, in_transaction: bool) -> Result<Vec<Violation>, L
 }
 
 /// The first statement that may keep others waiting and comes before any
-/// `SET <setting>`; one that works `CONCURRENTLY` keeps nobody waiting.
-pub fn without_timeout(tree: &Tree, setting: &str) -> Option<Span> {
+/// `SET <setting>`; one that works `CONCURRENTLY` keeps nobody waiting, and neither
+/// does one of which `is_moot` says that it touches nothing that others use.
+pub fn without_timeout(tree: &Tree, setting: &str, is_moot: impl Fn(Span) -> bool) -> Option<Span> {
     for statement in ast::SourceFile::cast(tree.root())?.stmts() {
         if sets(&statement, setting) {
             return None;
         }
-        if possibly_slow_stmt(&statement) && !is_concurrent(statement.syntax()) {
-            return Some(place(tree, statement.syntax()));
+        let may_wait = setting != "lock_timeout" || waits_for_locks(&statement);
+        if may_wait && possibly_slow_stmt(&statement) && !is_concurrent(statement.syntax()) {
+            let place = place(tree, statement.syntax());
+            if !is_moot(place) {
+                return Some(place);
+            }
         }
     }
     None
+}
+
+/// False for what is made and takes no lock that anybody would queue behind.
+fn waits_for_locks(statement: &ast::Stmt) -> bool {
+    use ast::Stmt;
+    !matches!(
+        statement,
+        Stmt::CommentOn(_)
+            | Stmt::CreateAggregate(_)
+            | Stmt::CreateCollation(_)
+            | Stmt::CreateDomain(_)
+            | Stmt::CreateExtension(_)
+            | Stmt::CreateFunction(_)
+            | Stmt::CreateMaterializedView(_)
+            | Stmt::CreateProcedure(_)
+            | Stmt::CreateRole(_)
+            | Stmt::CreateSchema(_)
+            | Stmt::CreateSequence(_)
+            | Stmt::CreateTableAs(_)
+            | Stmt::CreateType(_)
+            | Stmt::CreateUser(_)
+            | Stmt::CreateView(_)
+            | Stmt::SelectInto(_)
+    )
 }
 
 fn sets(statement: &ast::Stmt, setting: &str) -> bool {
@@ -275,9 +304,12 @@ mod tests {
             ("CREATE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD c int", Some(38)),
             ("ALTER TABLE p DETACH PARTITION c CONCURRENTLY", None),
             ("INSERT INTO t VALUES (1)", None),
+            ("CREATE TYPE y AS ENUM (); ALTER TABLE t ADD c int", Some(26)),
+            ("SELECT 'a statement is moot when it begins behind here'; DROP TABLE t", None),
         ];
         for (sql, expected) in cases {
-            let found = without_timeout(&parse(sql).unwrap(), "lock_timeout");
+            let found =
+                without_timeout(&parse(sql).unwrap(), "lock_timeout", |span| span.start > 50);
             assert_eq!(found.map(|span| span.start), expected, "{sql}");
         }
     }
