@@ -22,4 +22,4 @@ pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;
 pub use rules::{Level, Preset, Rules};
 pub use script::{Block, Execution, Part, Script, Statement, StatementKind, Step};
-pub use source::{Location, Source, Span, shown, shown_path};
+pub use source::{Location, Source, Span, is_disguise, shown, shown_path};
