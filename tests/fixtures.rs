@@ -1,6 +1,6 @@
 //! Each directory below `fixtures/` against a snapshot of what the program says
 //! about it: `bad` ones their diagnostics, `good` ones their plan and what was
-//! read in them.
+//! read in them, `rules` what the rules in their `migraph.toml` find.
 //!
 //! `cargo insta review` shows what changed; read it as its user would.
 
@@ -92,6 +92,17 @@ fn what_other_tools_have_is_imported() {
     }
 }
 
+/// What each set of rules finds.
+#[test]
+fn rules_find_what_they_are_about() {
+    for name in situations("rules") {
+        let config = format!("fixtures/rules/{name}/migraph.toml");
+        let ran = migraph(&["--config", &config, "validate"]);
+        let text = format!("exit {}\n{}----\n{}", ran.code, ran.stdout, ran.stderr);
+        snapshot(&format!("rules__{name}"), &text);
+    }
+}
+
 /// A snapshot whose directory is gone would say nothing for ever.
 #[test]
 fn every_snapshot_has_its_fixture() {
@@ -99,7 +110,7 @@ fn every_snapshot_has_its_fixture() {
         let prefix = format!("{group}__");
         situations(group).into_iter().map(move |name| format!("{prefix}{name}.snap"))
     };
-    let groups = ["bad", "good", "import"];
+    let groups = ["bad", "good", "import", "rules"];
     let expected: BTreeSet<_> = groups.into_iter().flat_map(with_prefix).collect();
     let is_of = |name: &str, group: &str| name.starts_with(&format!("{group}__"));
     let entries = fs::read_dir(repository().join("tests/snapshots")).unwrap();

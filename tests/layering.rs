@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room of the house, each behind those it may use.
-const LAYERS: [&str; 19] = [
-    "model", "suggest", "syntax", "sql", "parse", "graph", "load", "analyse", "import", "plan",
-    "engine", // Above: pure, files aside. Below: a runtime and a database.
+const LAYERS: [&str; 21] = [
+    "model", "suggest", "syntax", "sql", "parse", "graph", "load", "git", "analyse", "lint",
+    "import", "plan", "engine", // Above: pure, files aside. Below: a runtime and a database.
     "postgres", "exec", "ops", "report", "config", "exit", "cli", "lib",
 ];
 
@@ -31,10 +31,11 @@ const IMPURE: [&str; 8] = [
 ];
 
 /// Crates that only some rooms may name.
-const RESERVED: [(&str, &[&str]); 7] = [
+const RESERVED: [(&str, &[&str]); 8] = [
     ("squawk_lexer", &["syntax", "sql"]),
     ("squawk_parser", &["syntax", "sql"]),
     ("squawk_syntax", &["syntax", "sql"]),
+    ("squawk_linter", &["syntax"]),
     ("petgraph", &["graph"]),
     ("nom", &["parse"]),
     ("yaml_rust2", &["import"]),

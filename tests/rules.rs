@@ -1,12 +1,15 @@
-//! The pages of the rules in `docs/rules/`.
+//! The pages of the rules in `docs/rules/`, and what sets their levels.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
+
+mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use migraph::model::Code;
+use common::{Ran, migraph, temporary_dir};
+use migraph::model::{Code, Level, Preset};
 
 /// The stems of the pages, without the list of them.
 fn pages() -> BTreeSet<String> {
@@ -45,6 +48,205 @@ fn the_list_of_pages_has_their_summaries() {
     let list =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"));
     let line = |code: &Code| format!("- [`{code}`]({code}.md): {}\n", code.summary());
-    let expected: String = Code::ALL.iter().map(line).collect();
-    assert!(list.unwrap().ends_with(&format!("\n\n{expected}")), "expected:\n{expected}");
+    let lines = |codes: &[Code]| codes.iter().map(line).collect::<String>();
+    let ours = lines(&Code::ALL[..Code::ALL.len() - Code::SAFETY.len()]);
+    let list = list.unwrap();
+    assert!(list.contains(&format!("\n\n{ours}\n")), "expected:\n{ours}");
+    let safety = lines(Code::SAFETY);
+    assert!(list.ends_with(&format!("\n\n{safety}")), "expected:\n{safety}");
+}
+
+/// The rules in back-quotes in the part of the list of pages that begins with `from`.
+fn named_behind(from: &str, until: &str) -> BTreeSet<String> {
+    let list =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"));
+    let list = list.unwrap();
+    let part = list.split(from).nth(1).unwrap().split(until).next().unwrap();
+    let quoted = part.split('`').skip(1).step_by(2);
+    quoted.filter(|word| Code::named(word).is_some()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_presets_are_described_as_they_are() {
+    let names = |preset: Preset| {
+        preset.codes().map(|code| code.as_str().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let additive = names(Preset::AdditiveOnly);
+    assert_eq!(named_behind("- **`additive-only`**", "\n"), additive);
+    let more: BTreeSet<_> = names(Preset::Production).difference(&additive).cloned().collect();
+    assert_eq!(named_behind("- **`production`**", "\n"), more);
+}
+
+#[test]
+fn the_levels_are_described_as_they_are() {
+    for level in [Level::Warn, Level::Info] {
+        let of_level = Code::ALL.iter().filter(|code| code.default_level() == Some(level));
+        let expected: BTreeSet<_> = of_level.map(|code| code.as_str().to_owned()).collect();
+        let until = format!(" | `{}` |", level.as_str());
+        let list =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md"))
+                .unwrap();
+        let row = list.split('\n').find(|line| line.ends_with(&until)).unwrap();
+        let named = row.split('`').filter(|word| Code::named(word).is_some());
+        assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+    }
+}
+
+/// Validates one migration under `rules`, the text of a `migraph.toml`.
+fn validate(rules: &str, sql: &str, args: &[&str]) -> Ran {
+    let dir = temporary_dir();
+    let config = dir.path().join("migraph.toml");
+    fs::write(&config, format!("dir = \"m\"\n{rules}")).unwrap();
+    fs::create_dir(dir.path().join("m")).unwrap();
+    fs::write(dir.path().join("m/1.sql"), format!("-- @dependencies: []\n{sql}")).unwrap();
+    migraph(&[&["--config", config.to_str().unwrap(), "validate"], args].concat())
+}
+
+/// `code` and the level of every finding.
+fn told(ran: &Ran) -> String {
+    let document = ran.document();
+    let of = |list: &str, level: &str| {
+        let all = document[list].as_array().cloned().unwrap_or_default();
+        all.iter().map(|it| format!("{level} {}", it["code"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    [of("errors", "error"), of("warnings", "warn"), of("notes", "info")].concat().join(", ")
+}
+
+#[test]
+fn a_rule_has_the_level_that_the_configuration_gives_it() {
+    let drop = "DROP TABLE IF EXISTS t;";
+    let cases = [
+        ("", drop, ""),
+        ("[rules]\nban-drop-table = \"info\"", drop, "info ban-drop-table"),
+        ("[rules]\nban-drop-table = \"warn\"", drop, "warn ban-drop-table"),
+        ("[rules]\nban-drop-table = \"error\"", drop, "error ban-drop-table"),
+        ("[rules]\npreset = \"additive-only\"", drop, "error ban-drop-table"),
+        ("[rules]\npreset = \"production\"\nban-drop-table = \"off\"", drop, ""),
+        ("[rules]\nunknown-key = \"error\"", "-- @x: y\nSELECT 1;", "error unknown-key"),
+        ("[rules]\nbarrier = \"off\"", "DROP TYPE t;", ""),
+        ("[rules]\nbarrier = \"warn\"", "DROP TYPE t;", "warn barrier"),
+    ];
+    for (rules, sql, expected) in cases {
+        let ran = validate(rules, sql, &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{rules}: {sql}");
+        assert_eq!(ran.code, i32::from(expected.starts_with("error")), "{rules}: {sql}");
+        let strict = validate(rules, sql, &["--strict"]);
+        assert_eq!(strict.code, i32::from(expected.contains("error") || expected.contains("warn")));
+    }
+}
+
+#[test]
+fn a_reference_of_an_empty_column_is_not_checked() {
+    let rules = "[rules]\nadding-foreign-key-constraint = \"warn\"";
+    let cases = [
+        ("ADD COLUMN a int REFERENCES u", ""),
+        ("ADD COLUMN a int DEFAULT 1 REFERENCES u", "warn adding-foreign-key-constraint"),
+        (
+            "ADD COLUMN a int, ADD FOREIGN KEY (a) REFERENCES u",
+            "warn adding-foreign-key-constraint",
+        ),
+        ("ADD FOREIGN KEY (a) REFERENCES u NOT VALID", ""),
+    ];
+    for (action, expected) in cases {
+        let ran = validate(rules, &format!("ALTER TABLE t {action};"), &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{action}");
+    }
+}
+
+#[test]
+fn a_lock_timeout_is_missing_only_where_there_is_none() {
+    let rules = "[rules]\nrequire-lock-timeout = \"warn\"";
+    let alter = "ALTER TABLE t ADD c int;";
+    let beside = format!("VACUUM t;\n{alter}");
+    let found = "warn require-lock-timeout";
+    let cases = [
+        ("", alter.to_owned(), ""),
+        ("lock-timeout = \"0\"", alter.to_owned(), found),
+        ("lock-timeout = 0", format!("-- @lockTimeout: 1s\n{alter}"), ""),
+        ("", format!("-- @lockTimeout: 0\n{alter}"), found),
+        ("", format!("-- @lockTimeout: 0\nSET lock_timeout = '1s';\n{alter}"), ""),
+        ("", beside.clone(), "warn mixed-nontransactional, warn require-lock-timeout"),
+        ("", format!("-- @lockTimeout: 1s\n{beside}"), "warn mixed-nontransactional"),
+        ("", "CREATE INDEX CONCURRENTLY i ON t (a);".to_owned(), ""),
+    ];
+    for (setting, sql, expected) in cases {
+        let ran = validate(&format!("{setting}\n{rules}"), &sql, &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{setting}: {sql}");
+    }
+    let rules = "[rules]\nrequire-statement-timeout = \"warn\"";
+    let without = validate(rules, alter, &["--format", "json"]);
+    assert_eq!(told(&without), "warn require-statement-timeout");
+    let with = format!("statement-timeout = \"1min\"\n{rules}");
+    assert_eq!(told(&validate(&with, alter, &["--format", "json"])), "");
+}
+
+#[test]
+fn comments_silence_whatever_the_line_ends_are() {
+    let rules = "[rules]\npreset = \"additive-only\"";
+    let cases = [
+        ("-- migraph-ignore: ban-drop-table: gone\nDROP TABLE t;", ""),
+        ("-- migraph-ignore: ban-drop-table: gone\n\n-- x\n\nDROP TABLE t;", ""),
+        ("-- migraph-ignore-file: ban-drop-table: gone\nSELECT 1;\nDROP TABLE t;", ""),
+        ("-- squawk-ignore-file ban-drop-table -- gone\nDROP TABLE t;", ""),
+        ("DROP TABLE t;\n-- squawk-ignore-file -- gone", ""),
+        ("DROP TABLE t;\n-- squawk-ignore-file", "error ignore-without-reason"),
+        (
+            "-- migraph-ignore: ban-drop-table: gone\nSELECT 1;\nDROP TABLE t;",
+            "error ban-drop-table, warn unused-ignore",
+        ),
+        ("SELECT 1; DROP TABLE t; -- migraph-ignore: ban-drop-table: gone", ""),
+        ("-- migraph-ignore: ban-drop-table: gone\nBEGIN; DROP TABLE t; COMMIT;", ""),
+    ];
+    for (sql, expected) in cases {
+        for sql in [sql.to_owned(), sql.replace('\n', "\r\n")] {
+            let ran = validate(rules, &sql, &["--format", "json"]);
+            assert_eq!(told(&ran), expected, "{sql:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_silenced_is_told() {
+    let sql = "-- migraph-ignore-file: syntax, undeclared-dependency: please\nSELEC 1;";
+    let ran = validate("", sql, &["--format", "json"]);
+    assert_eq!((ran.code, told(&ran).as_str()), (1, "error syntax"));
+}
+
+#[test]
+fn every_form_carries_them() {
+    let rules = "[rules]\nban-drop-table = \"error\"";
+    let sql = "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON u (a);\nDROP TABLE t;";
+    for format in ["text", "json", "gcc", "github", "sarif", "junit"] {
+        let ran = validate(rules, sql, &["--format", format]);
+        let out = ran.stdout.clone() + &ran.stderr;
+        for name in ["ban-drop-table", "concurrently-if-not-exists", "mixed-nontransactional"] {
+            assert!(out.contains(name), "{format}: {out}");
+        }
+        assert_eq!(ran.code, 1, "{format}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_rules_is_exit_2() {
+    let ran = validate("[rules]\nban-drop-tabel = \"error\"", "SELECT 1;", &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("did you mean `ban-drop-table`?"), "{}", ran.stderr);
+    let ran = validate("[rules]\ncycle = \"off\"", "SELECT 1;", &[]);
+    assert!(ran.stderr.contains("the level of `cycle` is fixed"), "{}", ran.stderr);
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let list = validate("[rules]\npreset = \"additive-only\"", "", &["--list-rules"]);
+    assert_eq!(list.code, 0, "{}", list.stderr);
+    for code in Code::ALL {
+        assert!(list.stdout.contains(&format!("  {code} ")), "{code}");
+    }
+    assert!(list.stdout.contains("\nerror  ban-drop-table "), "{}", list.stdout);
+    assert!(list.stdout.contains("\nfixed  cycle "), "{}", list.stdout);
+    let page = migraph(&["validate", "--explain", "cycle"]);
+    assert_eq!((page.code, page.stdout.as_str()), (0, Code::Cycle.page()));
+    let unknown = migraph(&["validate", "--explain", "cycles"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("did you mean `cycle`?"), "{}", unknown.stderr);
 }

@@ -8,9 +8,11 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueP
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::import::Layout;
+use crate::model::Code;
 use crate::parse::parse_timeout;
 use crate::plan::Schedule;
 use crate::report::findings::Style;
+use crate::suggest::nearest;
 
 /// What `migraph` alone prints.
 pub(super) const GUIDE: &str = "\
@@ -26,6 +28,9 @@ migraph runs the SQL migrations of a directory in parallel on PostgreSQL.
 Each file says what it needs in its header: -- @dependencies: [0001_users]
 `migraph help` lists every verb and flag.
 ";
+
+/// How long `up` waits for each lock unless told otherwise.
+pub(super) const LOCK_TIMEOUT: &str = "5s";
 
 /// Parallel, DAG-based migrations for PostgreSQL.
 #[derive(Debug, Parser)]
@@ -122,6 +127,15 @@ pub(super) struct ValidateArgs {
     /// Take warnings for errors
     #[arg(long)]
     pub(super) strict: bool,
+    /// Look also at what a merge with this branch of git would bring
+    #[arg(long, value_name = "REF")]
+    pub(super) base: Option<String>,
+    /// List every rule with its level, and do nothing else
+    #[arg(long, conflicts_with_all = ["files", "strict", "format"])]
+    pub(super) list_rules: bool,
+    /// Print the page about a rule, and do nothing else
+    #[arg(long, value_name = "RULE", value_parser = rule, conflicts_with_all = ["files", "strict", "format", "list_rules"])]
+    pub(super) explain: Option<Code>,
     /// How to print it
     #[arg(long, default_value = "text")]
     pub(super) format: ValidateFormat,
@@ -165,7 +179,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "N", default_value = "5")]
     pub(super) retries: u16,
     /// How long to wait for each lock; 0 for ever. `@lockTimeout` goes first
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    #[arg(long, value_name = "TIME", default_value = LOCK_TIMEOUT, value_parser = timeout)]
     pub(super) lock_timeout: Duration,
     /// How long each statement may take; 0 for ever. `@statementTimeout` goes first
     #[arg(long, value_name = "TIME", value_parser = timeout)]
@@ -286,6 +300,15 @@ fn layout() -> impl clap::builder::TypedValueParser<Value = Layout> {
 fn define(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected `NAME=VALUE`")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Each kind of finding has a name and a page.
+fn rule(name: &str) -> Result<Code, String> {
+    let names = || Code::ALL.iter().map(|code| code.as_str());
+    Code::named(name).ok_or_else(|| match nearest(name, names()) {
+        Some(near) => format!("there is no such rule; did you mean `{near}`?"),
+        None => "there is no such rule; `--list-rules` lists them".to_owned(),
+    })
 }
 
 /// More than PostgreSQL's usual 100 connections is a slip of the finger, but

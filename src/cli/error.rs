@@ -6,6 +6,7 @@ use super::args::Form;
 use super::problem::{Problematic, disagreements, interrupted, refused_setting};
 use crate::config::ConfigError;
 use crate::exit::Exit;
+use crate::git::GitError;
 use crate::graph::MigrationGraph;
 use crate::import::{ImportError, WriteError};
 use crate::model::{Diagnostic, Diagnostics};
@@ -33,6 +34,8 @@ pub(super) enum CliError {
     Files(Diagnostics),
     /// `validate FILE`: a path that is no migration.
     NoSuchFile(PathBuf),
+    /// `validate --base`.
+    Git(GitError),
     /// `--target`.
     Targets(UnknownTargets),
     /// `--timings`.
@@ -73,6 +76,7 @@ impl CliError {
             | Self::NoDatabase { .. }
             | Self::Targets(_)
             | Self::NoSuchFile(_)
+            | Self::Git(_)
             | Self::Timings { .. }
             | Self::Tuning(_)
             | Self::Import(_)
@@ -167,6 +171,7 @@ impl CliError {
                 format!("`{}` is no file of the migrations directory", path.display()),
                 "name files below `--dir`".to_owned(),
             ),
+            Self::Git(error) => one("git", error.to_string(), error.help()),
             Self::Targets(error) => one("unknown-target", error.to_string(), error.help()),
             Self::Timings { path, reason } => one(
                 "timings",

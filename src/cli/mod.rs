@@ -75,7 +75,7 @@ fn config_file(args: &[OsString], environment: &Environment) -> Result<ConfigFil
     let command = Args::command();
     let verbs = command.get_subcommands();
     let longs = verbs.chain([&command]).flat_map(clap::Command::get_arguments);
-    let own = ["config", "help", "version"];
+    let own = ["config", "help", "version", "list-rules", "explain"];
     let known = longs.filter_map(clap::Arg::get_long).filter(|long| !own.contains(long));
     let known: Vec<_> = known.map(str::to_owned).collect();
     ConfigFile::read(&path, &known).map_err(CliError::ConfigFile)
@@ -109,7 +109,8 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
         }
         Verb::Validate(verb) => {
             let form = Form::from(verb.format);
-            validate::run(&args.global, &verb).unwrap_or_else(|it| it.report("validate", form))
+            validate::run(&args.global, &verb, (environment, file))
+                .unwrap_or_else(|it| it.report("validate", form))
         }
         Verb::Up(verb) => {
             let form = Form::from(verb.format);

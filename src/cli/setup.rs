@@ -22,8 +22,12 @@ pub(super) fn depth(trust_declared: bool) -> Depth {
 
 /// Loads the migrations directory.
 pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
-    let unlisted = if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse };
-    files_with(global, depth, unlisted)
+    files_with(global, depth, unlisted(global))
+}
+
+/// What to take a file for that says nothing about its dependencies.
+pub(super) fn unlisted(global: &Global) -> Unlisted {
+    if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse }
 }
 
 /// Loads the migrations directory, taking files without dependencies for what

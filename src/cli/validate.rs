@@ -3,23 +3,39 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::args::{Form, Global, ValidateArgs};
+use super::args::{Form, Global, LOCK_TIMEOUT, ValidateArgs};
 use super::error::CliError;
 use super::setup;
+use crate::config::{ConfigFile, Environment};
 use crate::exit::Exit;
-use crate::load;
+use crate::git;
+use crate::lint::LintOptions;
+use crate::load::{self, Loaded};
 use crate::model::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ops;
-use crate::parse::Depth;
+use crate::parse::{Depth, parse_timeout};
 use crate::report::document::{Document, Empty, Problem, ValidateBody};
 use crate::report::findings::{Finding, Findings};
 use crate::report::text::count;
-use crate::report::{diagnostics, output};
+use crate::report::{diagnostics, output, rules};
 
-pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError> {
+pub(super) fn run(
+    global: &Global,
+    args: &ValidateArgs,
+    settings: (&Environment, &ConfigFile),
+) -> Result<Exit, CliError> {
+    let options = options(settings);
+    if let Some(code) = args.explain {
+        output::data(code.page());
+        return Ok(Exit::Done);
+    }
+    if args.list_rules {
+        output::data(&rules::list(&options.rules));
+        return Ok(Exit::Done);
+    }
     let (migrations, found) = match setup::files(global, Depth::Meaning) {
-        Ok(loaded) => (Some(loaded.graph.len()), ops::validate(loaded)),
-        Err(CliError::Files(found)) => (None, found),
+        Ok(loaded) => (Some(loaded.graph.len()), check(global, args, &options, loaded)?),
+        Err(CliError::Files(found)) => (None, options.rules.apply(found)),
         Err(other) => return Err(other),
     };
     let wanted = wanted(global, &args.files)?;
@@ -37,6 +53,40 @@ pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError
         })),
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+fn check(
+    global: &Global,
+    args: &ValidateArgs,
+    options: &LintOptions,
+    loaded: Loaded,
+) -> Result<Diagnostics, CliError> {
+    let Some(base) = &args.base else { return Ok(ops::validate(loaded, options)) };
+    let ids = loaded.graph.ids().map(ToString::to_string).collect();
+    let comparison = git::compare(&global.dir, base, &ids).map_err(CliError::Git)?;
+    let branch = ops::branch(&loaded, &global.dir, &comparison, setup::unlisted(global));
+    let mut found = ops::validate(loaded, options);
+    // What is merged already is past the question whether it is safe.
+    found.retain(|one| {
+        let file = one.place.as_ref().map(|place| place.source.path());
+        !one.code.is_about_safety() || file.is_none_or(|file| branch.new_here.contains(file))
+    });
+    found.extend(branch.found);
+    Diagnostic::sort(&mut found);
+    Ok(found)
+}
+
+/// The rules, and the timeouts that `up` would take from the same settings.
+fn options((environment, file): (&Environment, &ConfigFile)) -> LintOptions {
+    let timeout = |variable: &str, key: &str| {
+        environment.get(variable).or_else(|| file.get(key)).and_then(parse_timeout)
+    };
+    let lock = timeout("MIGRAPH_LOCK_TIMEOUT", "lock-timeout");
+    LintOptions {
+        rules: file.rules.clone(),
+        lock_timeout: lock.or_else(|| parse_timeout(LOCK_TIMEOUT)),
+        statement_timeout: timeout("MIGRAPH_STATEMENT_TIMEOUT", "statement-timeout"),
+    }
 }
 
 /// The real paths of the files that were named; nothing when none was.

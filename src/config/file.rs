@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::{Code, Diagnostic, Diagnostics, Place, Source, Span};
+use crate::model::{Code, Diagnostic, Diagnostics, Place, Rules, Source, Span};
 use crate::suggest::nearest;
 
 /// The file's name.
@@ -27,6 +27,8 @@ pub struct ConfigFile {
     flags: BTreeMap<String, String>,
     /// `[tuning]`: server settings for `up --fast`, in the order of their names.
     pub tuning: Vec<(String, String)>,
+    /// `[rules]`: the level of each rule.
+    pub rules: Rules,
 }
 
 impl ConfigFile {
@@ -50,6 +52,10 @@ impl ConfigFile {
         for (key, value) in table.get_ref() {
             match value.get_ref() {
                 DeValue::Table(tuning) if key.get_ref() == "tuning" => reader.tuning(tuning),
+                DeValue::Table(rules) if key.get_ref() == "rules" => reader.rules(rules),
+                _ if ["tuning", "rules"].contains(&key.get_ref().as_ref()) => {
+                    reader.no_table(key.get_ref(), &value.span());
+                }
                 _ => reader.flag(key, value),
             }
         }
@@ -70,15 +76,15 @@ fn no_toml(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
     })
 }
 
-fn span(range: &Range<usize>) -> Span {
+pub(super) fn span(range: &Range<usize>) -> Span {
     Span::new(range.start, range.end)
 }
 
-struct Reader<'a> {
-    source: &'a Arc<Source>,
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Arc<Source>,
     known: &'a [String],
-    file: ConfigFile,
-    problems: Diagnostics,
+    pub(super) file: ConfigFile,
+    pub(super) problems: Diagnostics,
 }
 
 impl Reader<'_> {
@@ -104,8 +110,18 @@ impl Reader<'_> {
         }
     }
 
+    fn no_table(&mut self, key: &str, range: &Range<usize>) {
+        let place = Place::new(self.source, span(range), "");
+        let message = format!("`{key}` is a table");
+        self.problems.push(
+            Diagnostic::error(Code::Configuration, message)
+                .at(place)
+                .help(format!("write `[{key}]` and its keys on lines below")),
+        );
+    }
+
     /// A string, a number or a boolean as the command line would have it.
-    fn scalar(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+    pub(super) fn scalar(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
         match value.get_ref() {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Integer(number) => Some(number.as_str().replace('_', "")),
@@ -125,7 +141,7 @@ impl Reader<'_> {
         let place = Place::new(self.source, span(range), "no flag has this name");
         let problem =
             Diagnostic::error(Code::Configuration, format!("unknown key `{written}`")).at(place);
-        let near = nearest(name, self.known.iter().map(String::as_str).chain(["tuning"]));
+        let near = nearest(name, self.known.iter().map(String::as_str).chain(["tuning", "rules"]));
         self.problems.push(match near {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => {

@@ -5,6 +5,7 @@
 mod database;
 mod environment;
 mod file;
+mod rules;
 
 pub use database::{DatabaseSettings, database, names_database};
 pub use environment::Environment;

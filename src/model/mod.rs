@@ -10,6 +10,7 @@ mod diagnostic;
 mod header;
 mod id;
 mod migration;
+mod rules;
 mod script;
 mod source;
 
@@ -19,5 +20,6 @@ pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use header::{Dependency, Header, Impact, TransactionMode};
 pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;
+pub use rules::{Level, Preset, Rules};
 pub use script::{Block, Execution, Part, Script, Statement, StatementKind, Step};
 pub use source::{Location, Source, Span, is_disguise, shown, shown_path};

@@ -1,5 +1,6 @@
 //! One function for each verb: returns data, takes an event sink, never prints.
 
+mod branch;
 mod infer;
 mod jobs;
 mod plan;
@@ -11,6 +12,7 @@ mod status;
 mod up;
 mod validate;
 
+pub use branch::{BranchReport, branch};
 pub use infer::{Change, FileError, Inference, infer, write};
 pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::analyse::{Analysis, findings};
 use crate::graph::{MigrationGraph, Node};
+use crate::lint::{Ignores, LintOptions, lint};
 use crate::load::Loaded;
 use crate::model::{Code, Diagnostic, Diagnostics, Place};
 use crate::plan::{Estimator, Plan, Separation, Timings};
@@ -13,17 +14,23 @@ const SHOWN: usize = 8;
 
 /// Every finding about `loaded`, which was read to [`crate::parse::Depth::Meaning`],
 /// sorted by file and place.
-pub fn validate(loaded: Loaded) -> Diagnostics {
+/// Rules have the levels that `options` give, and comments in the files are heeded.
+pub fn validate(loaded: Loaded, options: &LintOptions) -> Diagnostics {
     let analysis = Analysis::new(&loaded.graph, &loaded.readings);
     let mut found = loaded.warnings;
     found.extend(findings(&loaded.graph, &analysis));
     found.extend(conflicts(&loaded.graph, &analysis));
+    found.extend(lint(&loaded.graph, &loaded.readings, options));
+    let mut ignores = Ignores::of(&loaded.graph);
+    let mut found = ignores.filter(found);
+    found.extend(ignores.leftover(&options.rules));
+    let mut found = options.rules.apply(found);
     Diagnostic::sort(&mut found);
     found
 }
 
 /// What is kept apart within each layer of the whole graph.
-fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
+pub(super) fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
     let separation = Separation::declared(graph).analysed(graph, analysis);
     let estimator = Estimator::new(Timings::default(), []);
     let all = vec![true; graph.len()];

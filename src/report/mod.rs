@@ -11,6 +11,7 @@ pub(crate) mod infer;
 pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod rules;
 pub(crate) mod status;
 pub(crate) mod text;
 pub(crate) mod up;

@@ -59,6 +59,11 @@ impl Tree {
         self.parsed.syntax_node()
     }
 
+    /// As the parser gave it.
+    pub(super) fn parsed(&self) -> &Parse<SourceFile> {
+        &self.parsed
+    }
+
     /// The place in the script of what stands at `span` in the tree.
     pub(crate) fn place(&self, span: Span) -> Span {
         self.left_out.place(span)
@@ -92,7 +97,8 @@ pub fn check(sql: &str) -> Vec<SyntaxError> {
 
 /// `sql` without what squawk's lexer cuts otherwise than ours: without COPY's data,
 /// which may be all but the whole of a file, and without what only psql reads; what
-/// an escape string's continuation holds becomes harmless.
+/// an escape string's continuation holds becomes harmless, and comments that tell
+/// squawk's linter what to do become blanks: what they silence is ours to judge.
 fn for_parser(sql: &str) -> (Cow<'_, str>, LeftOut) {
     let mut shown = String::new();
     let mut left_out = LeftOut::default();
@@ -109,6 +115,9 @@ fn for_parser(sql: &str) -> (Cow<'_, str>, LeftOut) {
             shown.push('\'');
             shown.extend(inside.iter().map(|byte| if *byte == b'\n' { '\n' } else { '_' }));
             shown.push('\'');
+        } else if matches!(token.kind, TokenKind::LineComment | TokenKind::BlockComment) {
+            let blank = |byte: &u8| if *byte == b'\n' { '\n' } else { ' ' };
+            shown.extend(sql.as_bytes()[start..end].iter().map(blank));
         } else {
             left_out.0.push((shown.len(), end - start));
         }
@@ -125,6 +134,7 @@ fn is_hidden(token: Token, sql: &str) -> bool {
     let text = token.text(sql);
     match token.kind {
         TokenKind::CopyData | TokenKind::Restrict => true,
+        TokenKind::LineComment | TokenKind::BlockComment => text.contains("squawk-"),
         // The first part begins with `E`; the continuation with its quote.
         TokenKind::EscapeStr => text.len() > 1 && text.starts_with('\''),
         _ => false,
