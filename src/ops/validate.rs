@@ -15,9 +15,11 @@ const SHOWN: usize = 8;
 /// sorted by file and place.
 pub fn validate(loaded: Loaded) -> Diagnostics {
     let analysis = Analysis::new(&loaded.graph, &loaded.readings);
+    let (told, apart) =
+        rayon::join(|| findings(&loaded.graph, &analysis), || conflicts(&loaded.graph, &analysis));
     let mut found = loaded.warnings;
-    found.extend(findings(&loaded.graph, &analysis));
-    found.extend(conflicts(&loaded.graph, &analysis));
+    found.extend(told);
+    found.extend(apart);
     Diagnostic::sort(&mut found);
     found
 }
