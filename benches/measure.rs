@@ -38,8 +38,10 @@ fn main() {
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
-    if let Some(dir) = args.iter().find_map(|arg| arg.strip_prefix("--bare=")) {
-        return bare(dir.as_ref());
+    for (flag, verdict) in [("--bare=", false), ("--verdict=", true)] {
+        if let Some(dir) = args.iter().find_map(|arg| arg.strip_prefix(flag)) {
+            return bare(dir.as_ref(), verdict);
+        }
     }
     let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name);
@@ -134,9 +136,9 @@ fn analysis() {
     for (count, rounds) in [(1_000, 21), (10_000, 7), (100_000, 1)] {
         let dir = directory_of(&workload::application(count));
         let program = std::env::current_exe().expect("a program that runs has a name");
-        let parser = || {
+        let parser = |what: &str| {
             let mut bare = Command::new(&program);
-            measured(bare.arg("--bench").arg(format!("--bare={}", dir.path().display())))
+            measured(bare.arg("--bench").arg(format!("--{what}={}", dir.path().display())))
         };
         let ours = |args: &[&str]| {
             measured(migraph(PROGRAM.as_ref(), dir.path()).args(args).arg("--offline"))
@@ -148,10 +150,15 @@ fn analysis() {
             ("plan --trust-declared", &["plan", "--trust-declared", "--format", "json"]),
         ];
         let rounds: Vec<Vec<Cost>> = (0..rounds)
-            .map(|_| [parser()].into_iter().chain(all.map(|it| ours(it.1))).collect())
+            .map(|_| {
+                let parsers = [parser("bare"), parser("verdict")].into_iter();
+                parsers.chain(all.map(|it| ours(it.1))).collect()
+            })
             .collect();
         println!("analysis: {count} files, fastest of {} rounds, against the parser", rounds.len());
-        let names = ["the bare parser"].into_iter().chain(all.map(|it| it.0));
+        let names = ["the bare parser", "the parser with its verdict"]
+            .into_iter()
+            .chain(all.map(|it| it.0));
         for (which, name) in names.enumerate() {
             let least = |what: fn(&Cost) -> f64, which: usize| {
                 least(rounds.iter().map(|costs| what(&costs[which])))
@@ -169,12 +176,17 @@ fn analysis() {
     }
 }
 
-/// Reads every file of `dir` and parses it, on as many threads as migraph does.
-fn bare(dir: &Path) {
+/// Reads every file of `dir` and parses it, on as many threads as migraph does. The
+/// tree alone is no verdict: what it allows too much is found on a second way through.
+fn bare(dir: &Path, verdict: bool) {
     let files = migraph::load::files(dir).expect("a directory");
     let parse = |path: &PathBuf| {
         let text = fs::read_to_string(path).expect("a file");
-        black_box(squawk_syntax::SourceFile::parse(&text)).syntax_node().text_range().len()
+        let parsed = black_box(squawk_syntax::SourceFile::parse(&text));
+        if verdict {
+            black_box(parsed.errors());
+        }
+        parsed.syntax_node().text_range().len()
     };
     let bytes: u32 = on_large_stack(|| files.par_iter().map(parse).map(u32::from).sum());
     println!("{bytes} bytes");
