@@ -11,6 +11,7 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_literal;
 
 use super::ledger::Ledger;
+use super::left_behind::captured;
 use crate::engine::Job;
 use crate::model::{Block, CHECKSUM_ALGORITHM, Span};
 
@@ -160,29 +161,50 @@ impl RunContext {
     }
 
     /// What applies `block` as one transaction and records that it is done, with
-    /// its checksum; the last one also records the migration.
+    /// its checksum; the last one also records the migration. `watched` when the
+    /// block may change the session: the record says that it did not, where that is
+    /// certain before COMMIT.
     pub(super) fn segment_frame(
         &self,
         job: Job<'_>,
-        block: &Block,
-        checksum: &str,
-        last: bool,
+        (block, checksum): (&Block, &str),
+        (watched, last): (bool, bool),
     ) -> Frame {
         let nonce = nonce();
+        let watch = if watched { self.still_the_same() } else { String::new() };
         let id = guarded_id(job, &nonce);
         let progress = format!(
-            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp()) RETURNING statement AS {SEGMENT_COLUMN};",
+            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at,session) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp(),{}) RETURNING statement AS {SEGMENT_COLUMN};",
             self.ledger.statements(),
             block.statements.start + 1,
             escape_literal(&self.batch),
+            if watched { WATCHED } else { "NULL" },
         );
         let record = if last { self.record_of_steps(job) + ";" } else { String::new() };
         Frame {
             opening: format!("{}BEGIN {};SELECT {};\n", mark(job), block.modes, self.fence(&nonce)),
             opening_statements: 2,
-            closing: format!("\n;{AS_OURSELVES}{progress}{record}COMMIT"),
-            closing_statements: 3 + if last { RECORD_STATEMENTS } else { 0 },
+            closing: format!("\n;{watch}{AS_OURSELVES}{progress}{record}COMMIT"),
+            closing_statements: 3 + usize::from(watched) + if last { RECORD_STATEMENTS } else { 0 },
         }
+    }
+
+    /// A statement that looks at the session before a watched segment. In a message of
+    /// its own: pg_stat_activity shows the beginning of a message, and that is to be the
+    /// script's.
+    pub(super) fn watch(&self) -> String {
+        let seen = captured(self.work_key);
+        format!("SELECT pg_catalog.set_config('migraph.session',({seen})::pg_catalog.text,false)")
+    }
+
+    /// A statement that looks again at the end of its transaction, and keeps what it
+    /// sees when that is the same. A difference may end with the transaction, as
+    /// `SET LOCAL` does.
+    fn still_the_same(&self) -> String {
+        let seen = format!("({})::pg_catalog.text", captured(self.work_key));
+        format!(
+            "SELECT pg_catalog.set_config('migraph.session',CASE WHEN pg_catalog.current_setting('migraph.session',true) OPERATOR(pg_catalog.=) {seen} THEN {seen} ELSE '' END,true);"
+        )
     }
 
     /// The statement that records a migration whose steps are all recorded.
@@ -256,11 +278,20 @@ impl RunContext {
     }
 }
 
+/// What [`RunContext::still_the_same`] has kept.
+const WATCHED: &str = "NULLIF(pg_catalog.current_setting('migraph.session'),'')::pg_catalog.jsonb";
+
 /// Milliseconds since the transaction began; the ledger's column rounds them.
 const ELAPSED: &str = "EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000";
 
 fn mark(job: Job<'_>) -> String {
     format!("{MARK}{}{MARK_END}", job.migration.id)
+}
+
+/// The statement `sql` with the mark behind it, where the server's error positions do
+/// not have to know of it.
+pub(super) fn marked_behind(job: Job<'_>, sql: &str) -> String {
+    format!("{sql} {}", mark(job))
 }
 
 fn nonce() -> String {
