@@ -1,6 +1,7 @@
 //! The figures of `docs/performance.md`, measured on the finished program:
-//! `cargo bench --bench measure`, or with one of `plan`, `client`, `parallel`,
-//! `frame` behind `--`. `frame --against=PROGRAM` measures another migraph too.
+//! `cargo bench --bench measure`, or with one of `plan`, `analysis`, `client`,
+//! `parallel`, `frame` behind `--`. `frame --against=PROGRAM` measures another
+//! migraph too.
 //!
 //! Machines are noisy, so what counts are ratios of runs that follow each other,
 //! and processor time.
@@ -12,14 +13,17 @@ mod prototype;
 mod workload;
 
 use std::fs;
-use std::path::Path;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use migraph::config::Environment;
 use migraph::postgres::ephemeral::EphemeralServer;
+use migraph::syntax::on_large_stack;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use rayon::prelude::*;
 use tokio_postgres::{Config, NoTls};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_migraph");
@@ -34,12 +38,20 @@ fn main() {
     if !args.iter().any(|arg| arg == "--bench") {
         return;
     }
+    for (flag, verdict) in [("--bare=", false), ("--verdict=", true)] {
+        if let Some(dir) = args.iter().find_map(|arg| arg.strip_prefix(flag)) {
+            return bare(dir.as_ref(), verdict);
+        }
+    }
     let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name);
     println!("machine: {}", machine());
     // First: the memory of all children is counted together.
     if wants("plan") {
         plan();
+    }
+    if wants("analysis") {
+        analysis();
     }
     if wants("client") {
         client();
@@ -116,6 +128,103 @@ fn parallel() {
             one / wide
         );
     }
+}
+
+/// What understanding costs beside the parser, over the same files, in turns; and
+/// how it grows.
+fn analysis() {
+    for (count, rounds) in [(1_000, 21), (10_000, 7), (100_000, 1)] {
+        let dir = directory_of(&workload::application(count));
+        let program = std::env::current_exe().expect("a program that runs has a name");
+        let parser = |what: &str| {
+            let mut bare = Command::new(&program);
+            measured(bare.arg("--bench").arg(format!("--{what}={}", dir.path().display())))
+        };
+        let ours = |args: &[&str]| {
+            measured(migraph(PROGRAM.as_ref(), dir.path()).args(args).arg("--offline"))
+        };
+        let all = [
+            ("validate", &["validate"][..]),
+            ("infer", &["infer", "--format", "json"]),
+            ("plan", &["plan", "--format", "json"]),
+            ("plan --trust-declared", &["plan", "--trust-declared", "--format", "json"]),
+        ];
+        let rounds: Vec<Vec<Cost>> = (0..rounds)
+            .map(|_| {
+                let parsers = [parser("bare"), parser("verdict")].into_iter();
+                parsers.chain(all.map(|it| ours(it.1))).collect()
+            })
+            .collect();
+        println!("analysis: {count} files, fastest of {} rounds, against the parser", rounds.len());
+        let names = ["the bare parser", "the parser with its verdict"]
+            .into_iter()
+            .chain(all.map(|it| it.0));
+        for (which, name) in names.enumerate() {
+            let least = |what: fn(&Cost) -> f64, which: usize| {
+                least(rounds.iter().map(|costs| what(&costs[which])))
+            };
+            let (wall, cpu) = (least(|it| it.wall, which), least(|it| it.processor, which));
+            println!(
+                "  {name}: {} ({:.2}), {} of processor time ({:.2}), {:.0} MiB",
+                shown(wall),
+                wall / least(|it| it.wall, 0),
+                shown(cpu),
+                cpu / least(|it| it.processor, 0),
+                least(|it| it.memory, which)
+            );
+        }
+    }
+}
+
+/// Reads every file of `dir` and parses it, on as many threads as migraph does. The
+/// tree alone is no verdict: what it allows too much is found on a second way through.
+fn bare(dir: &Path, verdict: bool) {
+    let files = migraph::load::files(dir).expect("a directory");
+    let parse = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("a file");
+        let parsed = black_box(squawk_syntax::SourceFile::parse(&text));
+        if verdict {
+            black_box(parsed.errors());
+        }
+        parsed.syntax_node().text_range().len()
+    };
+    let bytes: u32 = on_large_stack(|| files.par_iter().map(parse).map(u32::from).sum());
+    println!("{bytes} bytes");
+}
+
+/// What one run of a program took: seconds, seconds, and MiB.
+struct Cost {
+    wall: f64,
+    processor: f64,
+    memory: f64,
+}
+
+/// Runs `command`, whatever it finds.
+fn measured(command: &mut Command) -> Cost {
+    let (before, start) = (processor_time(), Instant::now());
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut child = child.expect("the program starts");
+    let status = format!("/proc/{}/status", child.id());
+    // What it says while it ends counts no more: there is no memory left.
+    let watch = std::thread::spawn(move || {
+        let mut peak = 0.0;
+        while let Some(memory) = peak_memory(&status) {
+            peak = memory;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    });
+    child.wait().expect("it ends");
+    let wall = start.elapsed().as_secs_f64();
+    let memory = watch.join().expect("it only reads");
+    Cost { wall, processor: processor_time() - before, memory }
+}
+
+/// The most that a process has had so far, in MiB.
+fn peak_memory(status: &str) -> Option<f64> {
+    let status = fs::read_to_string(status).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1024.0)
 }
 
 /// What migraph adds to the least that does the same: 1,000 tables one after

@@ -1,9 +1,13 @@
 //! Migration sets for the benches, the same on every machine.
 
-#![allow(dead_code, reason = "each bench uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each bench uses a part of this")]
+
+mod application;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+pub(crate) use application::application;
 
 /// One migration file.
 pub(crate) struct File {

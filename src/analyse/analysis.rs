@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::order::Ancestors;
 use crate::graph::{MigrationGraph, Node};
 use crate::model::MigrationId;
 use crate::sql::{Catalogue, Footprint, Reading};
@@ -20,8 +19,6 @@ pub struct Analysis {
     footprints: Vec<Footprint>,
     /// By [`Node::index`]: the place in the replay.
     places: Vec<usize>,
-    /// Who comes behind whom by what is declared, by places in the replay.
-    declared: Ancestors,
 }
 
 impl Analysis {
@@ -35,8 +32,7 @@ impl Analysis {
         for (place, node) in order.iter().enumerate() {
             places[node.index()] = place;
         }
-        let declared = declared(graph, &order, &places);
-        Self { catalogue, order, footprints, places, declared }
+        Self { catalogue, order, footprints, places }
     }
 
     /// What knows the names of objects.
@@ -63,21 +59,6 @@ impl Analysis {
     pub(super) fn place(&self, node: Node) -> usize {
         self.places[node.index()]
     }
-
-    /// True when `node` depends on `ancestor`, directly or not.
-    pub fn comes_behind(&self, node: Node, ancestor: Node) -> bool {
-        self.declared.contains(self.place(node), self.place(ancestor))
-    }
-}
-
-fn declared(graph: &MigrationGraph, order: &[Node], places: &[usize]) -> Ancestors {
-    let mut ancestors = Ancestors::new(order.len());
-    for (place, node) in order.iter().enumerate() {
-        for dependency in graph.dependencies(*node) {
-            ancestors.add(place, places[dependency.index()]);
-        }
-    }
-    ancestors
 }
 
 fn replay_order(graph: &MigrationGraph) -> Vec<Node> {

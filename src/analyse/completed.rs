@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
-use super::infer::infer;
+use super::infer::{Inferred, infer};
 use super::needs::{Need, Strictness, needs, rank};
-use super::order::Ancestors;
+use super::order::implied;
 use crate::graph::{MigrationGraph, Node};
 use crate::sql::Footprint;
 
@@ -64,24 +64,30 @@ pub fn complete(
     declared: &[BTreeSet<usize>],
     completion: Completion,
 ) -> Vec<BTreeMap<usize, Option<Need>>> {
-    let mut ancestors = Ancestors::new(history.len());
-    let mut all = Vec::with_capacity(history.len());
-    for (place, inferred) in infer(history, completion.strictness).into_iter().enumerate() {
-        let mut found = BTreeMap::new();
-        for earlier in declared.get(place).into_iter().flatten() {
-            if completion.keep_declared {
-                ancestors.add(place, *earlier);
-                let why = needs(&history[*earlier], &history[place], completion.strictness);
-                found.insert(*earlier, why.into_iter().min_by_key(rank));
-            }
-        }
-        for (earlier, need) in inferred.into_iter().rev() {
-            if !ancestors.contains(place, earlier) {
-                ancestors.add(place, earlier);
-                found.insert(earlier, Some(need));
-            }
-        }
-        all.push(found);
+    let inferred = infer(history, completion.strictness);
+    if !completion.keep_declared {
+        let reasons = |one: Inferred| one.into_iter().map(|(on, need)| (on, Some(need))).collect();
+        return inferred.into_iter().map(reasons).collect();
     }
-    all
+    let none = BTreeSet::new();
+    let declared: Vec<_> =
+        (0..history.len()).map(|place| declared.get(place).unwrap_or(&none)).collect();
+    let parents: Vec<Vec<usize>> = (declared.iter().zip(&inferred))
+        .map(|(declared, inferred)| {
+            let new = inferred.keys().filter(|on| !declared.contains(on));
+            declared.iter().chain(new).copied().collect()
+        })
+        .collect();
+    let dependencies = |place: usize, by: Vec<Option<usize>>| {
+        let reason = |on: &usize| match declared[place].contains(on) {
+            true => needs(&history[*on], &history[place], completion.strictness)
+                .into_iter()
+                .min_by_key(rank),
+            false => inferred[place].get(on).copied(),
+        };
+        let kept =
+            |(on, by): &(&usize, Option<usize>)| by.is_none() || declared[place].contains(on);
+        parents[place].iter().zip(by).filter(kept).map(|(on, _)| (*on, reason(on))).collect()
+    };
+    implied(&parents).into_iter().enumerate().map(|(at, by)| dependencies(at, by)).collect()
 }

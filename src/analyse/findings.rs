@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::analysis::Analysis;
 use super::needs::{Strictness, Why, needs};
+use super::order::implied;
 use super::undeclared::{Undeclared, undeclared};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Code, Dependency, Diagnostic, Diagnostics, Place, Span};
@@ -13,6 +14,7 @@ use crate::sql::Touch;
 pub fn findings(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
     let finder = Finder { graph, analysis };
     let mut found = finder.undeclared();
+    found.extend(finder.redundant());
     found.extend(graph.nodes().flat_map(|node| finder.of_one(node)));
     found
 }
@@ -24,9 +26,10 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     fn undeclared(&self) -> Diagnostics {
-        let pairs = self.pairs(Strictness::Relaxed);
+        let (pairs, strict) =
+            rayon::join(|| self.pairs(Strictness::Relaxed), || self.pairs(Strictness::Strict));
         let ordered: BTreeSet<_> = pairs.iter().map(|it| (it.dependency, it.dependent)).collect();
-        let strict = self.pairs(Strictness::Strict).into_iter().filter(|it| {
+        let strict = strict.into_iter().filter(|it| {
             it.need.why == Why::ColumnOrder && !ordered.contains(&(it.dependency, it.dependent))
         });
         let columns = strict.map(|pair| self.column_order(pair));
@@ -113,7 +116,6 @@ impl Finder<'_> {
 
     fn of_one(&self, node: Node) -> Diagnostics {
         let mut found = self.remarks(node);
-        found.extend(self.redundant(node));
         found.extend(self.unexplained(node));
         found
     }
@@ -135,29 +137,35 @@ impl Finder<'_> {
     }
 
     /// Dependencies that another dependency brings along.
-    fn redundant(&self, node: Node) -> Diagnostics {
+    fn redundant(&self) -> Diagnostics {
+        let listed: Vec<Vec<usize>> =
+            self.analysis.order().iter().map(|it| self.listed(*it)).collect();
+        let all = self.analysis.order().iter().zip(implied(&listed));
+        all.flat_map(|(node, by)| self.redundant_in(*node, &by)).collect()
+    }
+
+    /// What the header of `node` lists, by places, in its own order.
+    fn listed(&self, node: Node) -> Vec<usize> {
         let listed = &self.graph.migration(node).header.dependencies;
-        let nodes: Vec<_> = listed.iter().filter_map(|it| self.graph.node(&it.id)).collect();
-        if nodes.len() < 2 {
-            return vec![];
-        }
-        let implied = |it: &&Dependency| {
-            let dependency = self.graph.node(&it.id)?;
-            let through = nodes.iter().copied().find(|other| {
-                *other != dependency && self.analysis.comes_behind(*other, dependency)
-            })?;
+        let nodes = listed.iter().filter_map(|it| self.graph.node(&it.id));
+        nodes.map(|node| self.analysis.place(node)).collect()
+    }
+
+    fn redundant_in(&self, node: Node, by: &[Option<usize>]) -> Diagnostics {
+        let listed = &self.graph.migration(node).header.dependencies;
+        let known = listed.iter().filter(|it| self.graph.node(&it.id).is_some());
+        let message = |(it, by): (&Dependency, &Option<usize>)| {
+            let through = self.analysis.order()[(*by)?];
             let message = format!(
                 "`{}` need not list `{}`: `{}` depends on it",
                 self.graph.id(node),
                 it.id,
                 self.graph.id(through)
             );
-            Some(
-                Diagnostic::info(Code::RedundantDependency, message)
-                    .at(self.header_place(node, it.span)),
-            )
+            let place = self.header_place(node, it.span);
+            Some(Diagnostic::info(Code::RedundantDependency, message).at(place))
         };
-        listed.iter().filter_map(|it| implied(&it)).collect()
+        known.zip(by).filter_map(message).collect()
     }
 
     /// Dependencies for which the SQL shows no reason.

@@ -1,9 +1,11 @@
 //! The dependencies that a history implies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::needs::{Need, Strictness, Why, rank, reason};
-use super::order::Ancestors;
+use super::order::implied;
 use crate::model::Span;
 use crate::sql::{Cell, Footprint, Op, Touch};
 
@@ -13,7 +15,7 @@ pub type Inferred = BTreeMap<usize, Need>;
 
 /// What has happened to a cell since it was last changed.
 #[derive(Default)]
-pub(super) struct State {
+struct State {
     /// Who changed it last, and where.
     write: Option<(usize, Touch)>,
     /// Who has added to it since.
@@ -24,20 +26,26 @@ pub(super) struct State {
 
 impl State {
     /// Those whom a migration that does `op` must come behind.
-    fn before(&self, op: Op) -> Vec<(usize, Touch, Op)> {
+    fn before(&self, op: Op) -> impl Iterator<Item = (usize, Touch, Op)> {
+        let (adds, reads): (&[_], &[_]) = match op {
+            Op::Read => (&self.adds, &[]),
+            // Of columns that were added, the last one stands for all.
+            Op::Add => (&self.adds[self.adds.len().saturating_sub(1)..], &self.reads),
+            Op::Write => (&self.adds, &self.reads),
+        };
         let tag = |op: Op| move |(node, touch): &(usize, Touch)| (*node, *touch, op);
         let writes = self.write.iter().map(tag(Op::Write));
-        let adds = self.adds.iter().map(tag(Op::Add));
-        let reads = self.reads.iter().map(tag(Op::Read));
-        match op {
-            Op::Read => writes.chain(adds).collect(),
-            // Of columns that were added, the last one stands for all.
-            Op::Add => writes.chain(reads).chain(self.adds.last().map(tag(Op::Add))).collect(),
-            Op::Write => writes.chain(adds).chain(reads).collect(),
-        }
+        // The first of the best reasons is the one that is shown.
+        let (first, second) = match op {
+            Op::Add => (reads.iter().map(tag(Op::Read)), adds.iter().map(tag(Op::Add))),
+            Op::Read | Op::Write => {
+                (adds.iter().map(tag(Op::Add)), reads.iter().map(tag(Op::Read)))
+            }
+        };
+        writes.chain(first).chain(second)
     }
 
-    pub(super) fn record(&mut self, node: usize, op: Op, touch: Touch) {
+    fn record(&mut self, node: usize, op: Op, touch: Touch) {
         match op {
             Op::Read => self.reads.push((node, touch)),
             Op::Add => self.adds.push((node, touch)),
@@ -52,24 +60,51 @@ impl State {
 /// A reason that only an uncalled function's body gives is the weakest: it is shown
 /// only when there is no other.
 pub fn infer(history: &[Footprint], strictness: Strictness) -> Vec<Inferred> {
-    let mut states: HashMap<Cell, State> = HashMap::new();
-    let mut ancestors = Ancestors::new(history.len());
+    let mut all = wanted(history, strictness, |_, _| true);
+    let parents: Vec<Vec<usize>> = all.iter().map(|one| one.keys().copied().collect()).collect();
+    for (one, by) in all.iter_mut().zip(implied(&parents)) {
+        let mut by = by.into_iter();
+        one.retain(|_, _| by.next().flatten().is_none());
+    }
+    all
+}
+
+/// Every earlier migration that each one must come behind, with the best reason; those
+/// included that others imply. `counts` says which touches are a reason.
+pub(super) fn wanted(
+    history: &[Footprint],
+    strictness: Strictness,
+    counts: impl Fn(Cell, Touch) -> bool,
+) -> Vec<Inferred> {
+    let shared = shared_cells(history);
+    let mut states = FxHashMap::default();
     let mut all = Vec::with_capacity(history.len());
     for (node, footprint) in history.iter().enumerate() {
-        let wanted = wanted(footprint.touches(), node, &states, strictness);
-        all.push(reduced(node, wanted, &mut ancestors));
-        for (cell, op, touch) in footprint.touches() {
+        let matters = |cell, touch| shared.contains(&cell) && counts(cell, touch);
+        let touches = || footprint.touches().filter(|(cell, _, touch)| matters(*cell, *touch));
+        all.push(wanted_by_one(touches(), &states, strictness));
+        for (cell, op, touch) in touches() {
             states.entry(cell).or_default().record(node, op, touch);
         }
     }
     all
 }
 
-/// Every earlier migration that this one must come behind, with the best reason.
-pub(super) fn wanted(
+/// The cells that more than one migration touches: by far the fewest.
+fn shared_cells(history: &[Footprint]) -> FxHashSet<Cell> {
+    let mut first = FxHashMap::default();
+    let mut shared = FxHashSet::default();
+    for (node, footprint) in history.iter().enumerate() {
+        let others =
+            footprint.touches().filter(|(cell, _, _)| *first.entry(*cell).or_insert(node) != node);
+        shared.extend(others.map(|(cell, _, _)| cell));
+    }
+    shared
+}
+
+fn wanted_by_one(
     touches: impl Iterator<Item = (Cell, Op, Touch)>,
-    node: usize,
-    states: &HashMap<Cell, State>,
+    states: &FxHashMap<Cell, State>,
     strictness: Strictness,
 ) -> Inferred {
     let mut wanted = Inferred::new();
@@ -78,9 +113,6 @@ pub(super) fn wanted(
         for (earlier, before, done) in state.before(op) {
             let Some(why) = reason(cell, done, op, strictness) else { continue };
             let why = if before.missing { Why::MakesMissing } else { why };
-            if earlier == node {
-                continue;
-            }
             let need = need(cell, why, (before.span, touch.span), before.soft || touch.soft);
             let known = wanted.entry(earlier).or_insert(need);
             if rank(&need) < rank(known) {
@@ -93,19 +125,6 @@ pub(super) fn wanted(
 
 fn need(cell: Cell, why: Why, (earlier, later): (Span, Span), soft: bool) -> Need {
     Need { cell, why, earlier, later, soft }
-}
-
-/// Leaves out what another of them is behind already. The latest come first: only
-/// a later one can be behind an earlier one.
-fn reduced(node: usize, wanted: Inferred, ancestors: &mut Ancestors) -> Inferred {
-    let mut kept = Inferred::new();
-    for (earlier, need) in wanted.into_iter().rev() {
-        if !ancestors.contains(node, earlier) {
-            ancestors.add(node, earlier);
-            kept.insert(earlier, need);
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What the headers of a graph lack.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
-use super::infer::{State, wanted};
+use super::infer::wanted;
 use super::needs::{Need, Strictness, Why};
-use super::order::Ancestors;
+use super::order::implied;
 use crate::sql::{Cell, Footprint, Touch};
 
 /// A dependency that nobody declared.
@@ -29,23 +29,21 @@ pub fn undeclared(
     strictness: Strictness,
     counts: impl Fn(Cell, Touch) -> bool,
 ) -> Vec<Undeclared> {
-    let mut states: HashMap<Cell, State> = HashMap::new();
-    let mut ancestors = Ancestors::new(order.len());
+    let wanted = wanted(order, strictness, counts);
+    let parents: Vec<Vec<usize>> = (wanted.iter().enumerate())
+        .map(|(node, wanted)| {
+            let declared = declared.get(node).into_iter().flatten();
+            declared.chain(wanted.keys()).copied().collect::<BTreeSet<_>>().into_iter().collect()
+        })
+        .collect();
     let mut found = Vec::new();
-    for (node, footprint) in order.iter().enumerate() {
-        for parent in declared.get(node).into_iter().flatten() {
-            ancestors.add(node, *parent);
-        }
-        let touches = || footprint.touches().filter(|(cell, _, touch)| counts(*cell, *touch));
-        for (earlier, need) in wanted(touches(), node, &states, strictness).into_iter().rev() {
-            if !ancestors.contains(node, earlier) {
-                ancestors.add(node, earlier);
-                found.push(report(earlier, node, need));
-            }
-        }
-        for (cell, op, touch) in touches() {
-            states.entry(cell).or_default().record(node, op, touch);
-        }
+    for (node, (parents, by)) in parents.iter().zip(implied(&parents)).enumerate() {
+        let is_declared = |parent| declared.get(node).is_some_and(|it| it.contains(parent));
+        let needed = parents.iter().zip(by).rev().filter(|(_, by)| by.is_none());
+        let lacking = needed.filter(|(parent, _)| !is_declared(parent));
+        let reported =
+            |(earlier, _): (&usize, _)| Some(report(*earlier, node, *wanted[node].get(earlier)?));
+        found.extend(lacking.filter_map(reported));
     }
     found
 }

@@ -6,6 +6,7 @@ use super::setup;
 use crate::config::Environment;
 use crate::exit::Exit;
 use crate::ops::{self, PlanOptions};
+use crate::parse::Depth;
 use crate::report::document::{Document, PlanBody};
 use crate::report::{dot, output, plan};
 
@@ -14,7 +15,9 @@ pub(super) fn run(
     args: &PlanArgs,
     environment: &Environment,
 ) -> Result<Exit, CliError> {
-    let loaded = setup::files(global, setup::depth(args.trust_declared))?;
+    // Nothing will be run: what the headers say is read without the parser.
+    let depth = if args.trust_declared { Depth::Tokens } else { Depth::Meaning };
+    let loaded = setup::files(global, depth)?;
     let graph = &loaded.graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,

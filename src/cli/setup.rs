@@ -15,11 +15,6 @@ use crate::postgres::{ConnectError, Ledger, Target, Waiting};
 use crate::report::progress::Verbosity;
 use crate::report::{output, waiting};
 
-/// How closely to look at scripts that will be planned or run.
-pub(super) fn depth(trust_declared: bool) -> Depth {
-    if trust_declared { Depth::Syntax } else { Depth::Meaning }
-}
-
 /// Loads the migrations directory.
 pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
     files_with(global, depth, unlisted(global))

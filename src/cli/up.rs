@@ -12,6 +12,7 @@ use crate::exec::{Ended, OnFailure, StopSignal};
 use crate::exit::Exit;
 use crate::load::Loaded;
 use crate::ops::{self, PlanOptions, UpOptions, UpReport};
+use crate::parse::Depth;
 use crate::plan::Timings;
 use crate::postgres::ephemeral::EphemeralServer;
 use crate::postgres::{Ledger, Target, Timeouts, Tuning};
@@ -24,7 +25,8 @@ pub(super) fn run(
     args: &UpArgs,
     (environment, file): (&Environment, &ConfigFile),
 ) -> Result<Exit, CliError> {
-    let loaded = setup::files(global, setup::depth(args.trust_declared))?;
+    let depth = if args.trust_declared { Depth::Syntax } else { Depth::Meaning };
+    let loaded = setup::files(global, depth)?;
     let graph = &loaded.graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,

@@ -17,9 +17,11 @@ const SHOWN: usize = 8;
 /// Rules have the levels that `options` give, and comments in the files are heeded.
 pub fn validate(loaded: Loaded, options: &LintOptions) -> Diagnostics {
     let analysis = Analysis::new(&loaded.graph, &loaded.readings);
+    let (told, apart) =
+        rayon::join(|| findings(&loaded.graph, &analysis), || conflicts(&loaded.graph, &analysis));
     let mut found = loaded.warnings;
-    found.extend(findings(&loaded.graph, &analysis));
-    found.extend(conflicts(&loaded.graph, &analysis));
+    found.extend(told);
+    found.extend(apart);
     found.extend(lint(&loaded.graph, &loaded.readings, options));
     let mut ignores = Ignores::of(&loaded.graph);
     let mut found = ignores.filter(found);

@@ -17,6 +17,7 @@ pub(super) fn of_tokens(text: &str, tokens: &[Token]) -> Checksum {
     let mut hash = Sha256::new();
     let mut gap = Gap::default();
     let mut before = None;
+    let mut folded = String::new();
     for token in tokens {
         if !token.kind.is_significant() {
             gap.add(token.text(text));
@@ -26,7 +27,10 @@ pub(super) fn of_tokens(text: &str, tokens: &[Token]) -> Checksum {
         hash.update([tag(token.kind, before, gap)]);
         hash.update((body.len() as u64).to_le_bytes());
         if token.kind == TokenKind::Word {
-            hash.update(body.to_ascii_lowercase());
+            folded.clear();
+            folded.push_str(body);
+            folded.make_ascii_lowercase();
+            hash.update(&folded);
         } else {
             hash.update(body);
         }

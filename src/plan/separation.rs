@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use crate::analyse::Analysis;
 use crate::graph::{MigrationGraph, Node};
 use crate::sql::{Aspect, Catalogue, Cell, Footprint, ObjectId, Op};
@@ -68,10 +70,11 @@ impl Separation {
     /// PostgreSQL does not lock, or cannot be read.
     #[must_use]
     pub fn analysed(mut self, graph: &MigrationGraph, analysis: &Analysis) -> Self {
+        let wanted = wanted_by_several(graph, analysis);
         let mut rivals: BTreeMap<Key, Vec<(Node, Claim)>> = BTreeMap::new();
         for node in graph.nodes() {
             let footprint = analysis.footprint(node);
-            for (key, claim) in claims_of(footprint) {
+            for (key, claim) in claims_of(footprint).filter(|(key, _)| wanted.contains(key)) {
                 rivals.entry(key).or_default().push((node, claim));
             }
             let mut alone = footprint.barriers().iter().chain(footprint.opaque());
@@ -80,7 +83,7 @@ impl Separation {
             }
         }
         for (key, claims) in rivals {
-            // Most things have one migration that wants them, or only readers.
+            // Many have only readers.
             let all = claims.iter().fold(Claim::default(), |all, (_, claim)| all.and(*claim));
             if claims.len() > 1 && all.conflicts_with(all) {
                 let resource = self.resource(key.describe(analysis.catalogue()));
@@ -156,7 +159,7 @@ fn has_rivals(group: &[(Node, Claim)]) -> bool {
 }
 
 /// What a footprint can claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Key {
     /// A relation's lock.
     Lock(ObjectId),
@@ -182,22 +185,30 @@ impl Key {
 const LOCKS: Claim = Claim { holds: 2, excludes: 1 };
 const BUILDS: Claim = Claim { holds: 1, excludes: 3 };
 
-fn claims_of(footprint: &Footprint) -> Vec<(Key, Claim)> {
-    let mut claims = Vec::new();
-    for (relation, modes, _) in footprint.locks() {
+fn claims_of(footprint: &Footprint) -> impl Iterator<Item = (Key, Claim)> {
+    let locks = footprint.locks().flat_map(|(relation, modes, _)| {
         let (holds, excludes) = (u16::from(modes.bits()), u16::from(modes.conflicting().bits()));
-        claims.push((Key::Lock(relation), Claim { holds, excludes }));
-        claims.push((Key::Concurrently(relation), LOCKS));
+        [(Key::Lock(relation), Claim { holds, excludes }), (Key::Concurrently(relation), LOCKS)]
+    });
+    let builds = footprint.concurrent().iter();
+    let builds = builds.map(|(table, _)| (Key::Concurrently(*table), BUILDS));
+    let written = footprint
+        .touches()
+        .filter(|(cell, op, touch)| *op != Op::Read && !touch.soft && is_row(*cell));
+    let rows = written.map(|(cell, _, _)| (Key::Row(cell), Claim::EXCLUSIVE));
+    locks.chain(builds).chain(rows)
+}
+
+/// What more than one migration claims: by far the fewest.
+fn wanted_by_several(graph: &MigrationGraph, analysis: &Analysis) -> FxHashSet<Key> {
+    let mut first = FxHashMap::default();
+    let mut several = FxHashSet::default();
+    for node in graph.nodes() {
+        let others = claims_of(analysis.footprint(node))
+            .filter(|(key, _)| *first.entry(*key).or_insert(node) != node);
+        several.extend(others.map(|(key, _)| key));
     }
-    for (table, _) in footprint.concurrent() {
-        claims.push((Key::Concurrently(*table), BUILDS));
-    }
-    for (cell, op, touch) in footprint.touches() {
-        if op != Op::Read && !touch.soft && is_row(cell) {
-            claims.push((Key::Row(cell), Claim::EXCLUSIVE));
-        }
-    }
-    claims
+    several
 }
 
 /// Two sessions that write one row of the catalogue: `tuple concurrently updated`

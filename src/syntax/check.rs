@@ -102,6 +102,9 @@ pub fn check(sql: &str) -> Vec<SyntaxError> {
 fn for_parser(sql: &str) -> (Cow<'_, str>, LeftOut) {
     let mut shown = String::new();
     let mut left_out = LeftOut::default();
+    if !may_hide(sql) {
+        return (Cow::Borrowed(sql), left_out);
+    }
     let mut at = 0;
     for token in lex(sql).tokens {
         let Span { start, end } = token.span();
@@ -128,6 +131,27 @@ fn for_parser(sql: &str) -> (Cow<'_, str>, LeftOut) {
     }
     shown.push_str(&sql[at..]);
     (Cow::Owned(shown), left_out)
+}
+
+/// Whether there can be something hidden at all: in most scripts there cannot, and
+/// this is much less work than to cut them.
+fn may_hide(sql: &str) -> bool {
+    let bytes = sql.as_bytes();
+    let escape_string = |at: usize| {
+        matches!(&bytes[at..], [b'E' | b'e', b'\'', ..])
+            && !(at > 0 && (bytes[at - 1].is_ascii_alphabetic() || bytes[at - 1] == b'_'))
+    };
+    let from_stdin = |at: usize| {
+        let word = bytes.get(at..at + b"stdin".len());
+        word.is_some_and(|word| word.eq_ignore_ascii_case(b"stdin"))
+    };
+    (0..bytes.len()).any(|at| match bytes[at] {
+        // What only psql reads begins with one.
+        b'\\' => true,
+        b'E' | b'e' => escape_string(at),
+        b'S' | b's' => from_stdin(at),
+        _ => false,
+    })
 }
 
 fn is_hidden(token: Token, sql: &str) -> bool {

@@ -18,7 +18,7 @@ mod tables;
 mod uses;
 mod views;
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
@@ -33,9 +33,9 @@ use crate::model::Span;
 pub struct Catalogue {
     objects: Vec<Object>,
     slots: Vec<Slot>,
-    by_name: HashMap<NameKey, SlotId>,
+    by_name: FxHashMap<NameKey, SlotId>,
     /// Enum values by their text.
-    labels: HashMap<Ident, Vec<ObjectId>>,
+    labels: FxHashMap<Ident, Vec<ObjectId>>,
     /// Stands for the default privileges of all roles.
     defaults: ObjectId,
     /// Stands for all that nobody can name: what an opaque statement may touch.
@@ -62,8 +62,8 @@ impl Default for Catalogue {
         let mut catalogue = Self {
             objects: Vec::new(),
             slots: Vec::new(),
-            by_name: HashMap::new(),
-            labels: HashMap::new(),
+            by_name: FxHashMap::default(),
+            labels: FxHashMap::default(),
             defaults: ObjectId(0),
             anything: ObjectId(1),
             path: vec![Ident::new("public")],

@@ -4,8 +4,7 @@
 //! what it names. Scopes are not kept apart: a column is looked up in every table
 //! of the statement, so that a name in two tables counts for both.
 
-use std::collections::HashSet;
-
+use rustc_hash::FxHashSet;
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::tree::{self, Place, child, children, has, ident, idents, string};
@@ -18,9 +17,10 @@ const MAX_SEEN: usize = 20_000;
 
 /// What `node` refers to.
 pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
-    let hidden = hidden_names(node);
-    let derived = derived_names(node, &hidden);
-    let seen = HashSet::new();
+    let (clauses, items) = naming_parts(node);
+    let hidden = hidden_names(clauses);
+    let derived = derived_names(items, &hidden);
+    let seen = FxHashSet::default();
     let mut walk = Walk { place, uses: Uses::default(), hidden, derived, seen };
     walk.visit(node);
     walk.uses
@@ -33,6 +33,22 @@ pub(super) fn uses_of_all(place: Place<'_>, nodes: impl Iterator<Item = SyntaxNo
     uses
 }
 
+/// The `WITH` clauses, and the items of a `FROM`, which may give names.
+fn naming_parts(node: &SyntaxNode) -> (Vec<SyntaxNode>, Vec<SyntaxNode>) {
+    let is_item = |kind: S| {
+        matches!(
+            kind,
+            S::PAREN_FROM_ITEM
+                | S::FUNCTION_FROM_ITEM
+                | S::EXPR_FROM_ITEM
+                | S::ROWS_FROM_ITEM
+                | S::RELATION_FROM_ITEM
+        )
+    };
+    let parts = node.descendants().filter(|it| it.kind() == S::WITH_CLAUSE || is_item(it.kind()));
+    parts.partition(|it| it.kind() == S::WITH_CLAUSE)
+}
+
 /// A name of a `WITH` query and where it hides a table of the same name.
 struct Hidden {
     name: Ident,
@@ -43,9 +59,8 @@ struct Hidden {
 /// Without `RECURSIVE`, a query does not see its own name, so that
 /// `WITH t AS (SELECT * FROM t)` reads the table
 /// (<https://www.postgresql.org/docs/current/sql-select.html#SQL-WITH>).
-fn hidden_names(node: &SyntaxNode) -> Vec<Hidden> {
+fn hidden_names(clauses: Vec<SyntaxNode>) -> Vec<Hidden> {
     let offset = tree::offsets;
-    let clauses = node.descendants().filter(|inside| inside.kind() == S::WITH_CLAUSE);
     let names = |clause: SyntaxNode| {
         let recursive = has(&clause, S::RECURSIVE_KW);
         let to = owner_of(&clause).map_or(usize::MAX, |owner| offset(&owner).end);
@@ -56,7 +71,7 @@ fn hidden_names(node: &SyntaxNode) -> Vec<Hidden> {
             Some(Hidden { name, from, to })
         })
     };
-    clauses.flat_map(names).collect()
+    clauses.into_iter().flat_map(names).collect()
 }
 
 /// The query that a `WITH` is for: the parser puts it into the first operand of a
@@ -70,16 +85,12 @@ fn owner_of(clause: &SyntaxNode) -> Option<SyntaxNode> {
 }
 
 /// Names that stand for subqueries and functions somewhere in the statement.
-fn derived_names(node: &SyntaxNode, hidden: &[Hidden]) -> Vec<Ident> {
+fn derived_names(items: Vec<SyntaxNode>, hidden: &[Hidden]) -> Vec<Ident> {
     let hides = |item: &SyntaxNode| {
         let name = child(item, S::RELATION_NAME_REF).and_then(|it| idents(&it).pop());
         name.is_some_and(|name| hidden.iter().any(|one| one.name == name))
     };
-    let derived = node.descendants().filter(|it| match it.kind() {
-        S::PAREN_FROM_ITEM | S::FUNCTION_FROM_ITEM | S::EXPR_FROM_ITEM | S::ROWS_FROM_ITEM => true,
-        S::RELATION_FROM_ITEM => hides(it),
-        _ => false,
-    });
+    let derived = items.into_iter().filter(|it| it.kind() != S::RELATION_FROM_ITEM || hides(it));
     let aliases = derived.filter_map(|item| alias_of(&item));
     aliases.chain(hidden.iter().map(|one| one.name.clone())).collect()
 }
@@ -90,7 +101,7 @@ struct Walk<'a> {
     hidden: Vec<Hidden>,
     derived: Vec<Ident>,
     /// What is recorded already: a long list of rows says the same over and over.
-    seen: HashSet<(Option<Kind>, Option<Ident>, Ident)>,
+    seen: FxHashSet<(Option<Kind>, Option<Ident>, Ident)>,
 }
 
 impl Walk<'_> {
