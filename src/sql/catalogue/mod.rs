@@ -13,12 +13,13 @@ mod names;
 mod object;
 mod others;
 mod privileges;
+mod reach;
 mod routines;
 mod tables;
 mod uses;
 mod views;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
@@ -48,6 +49,8 @@ pub struct Catalogue {
     soft: bool,
     /// The functions that are being called.
     calls: Vec<ObjectId>,
+    /// Those that the present statement has called already: twice is no more.
+    called: HashSet<ObjectId>,
     /// What ends with the present script.
     temporary: Vec<ObjectId>,
     /// The present statement.
@@ -70,6 +73,7 @@ impl Default for Catalogue {
             now: Footprint::default(),
             soft: false,
             calls: Vec::new(),
+            called: HashSet::new(),
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,
@@ -97,6 +101,7 @@ impl Catalogue {
         self.forget_temporary();
         for reading in script {
             self.statement = reading.span;
+            self.called.clear();
             self.apply_all(&reading.acts);
         }
         let here = script.first().map_or(Span::default(), |first| first.span);

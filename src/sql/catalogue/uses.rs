@@ -15,7 +15,7 @@ use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
 
 /// Functions that call functions: what is deeper is left out.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 50;
 
 /// A relation of a query that was found.
 struct Found {
@@ -204,23 +204,18 @@ impl Catalogue {
     /// What stands in the columns among `objects` that are of this table. Behind a view
     /// any column may be meant.
     fn read_values(&mut self, table: ObjectId, objects: &[ObjectId], span: Span) {
-        let Some(relation) = self.relation(table) else { return };
-        if relation.open {
-            self.touch(table, Aspect::Value, Op::Read, span);
-        }
-        let sources = match self.object(table).kind {
-            Kind::View => self.relation(table).map(|it| it.sources.clone()).unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        for column in objects {
-            let is_of_table = self.object(*column).parent == Some(table);
-            if is_of_table && self.object(*column).kind == Kind::Column {
-                self.touch(*column, Aspect::Value, Op::Read, span);
+        for id in self.read_through(table) {
+            let Some(relation) = self.relation(id) else { continue };
+            let all = if id == table { Vec::new() } else { relation.columns.clone() };
+            if relation.open {
+                self.touch(id, Aspect::Value, Op::Read, span);
             }
-        }
-        for source in sources {
-            let columns = self.columns_of(source);
-            self.read_values(source, &columns, span);
+            for column in if id == table { objects } else { &all } {
+                let of_table = self.object(*column).parent == Some(id);
+                if of_table && self.object(*column).kind == Kind::Column {
+                    self.touch(*column, Aspect::Value, Op::Read, span);
+                }
+            }
         }
     }
 
@@ -243,8 +238,15 @@ impl Catalogue {
         self.touch(table, Aspect::Values, Op::Read, span);
     }
 
-    /// Reads or writes rows of a table, or of those behind a view.
+    /// Reads or writes rows of a table, or of those behind a view: an updatable view
+    /// writes its table.
     pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
+        for id in self.read_through(id) {
+            self.access_own_rows(id, access, span);
+        }
+    }
+
+    fn access_own_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
         let (mode, op) = match access {
             RowAccess::Read => (LockMode::AccessShare, Op::Read),
             RowAccess::Lock => (LockMode::RowShare, Op::Read),
@@ -257,21 +259,11 @@ impl Catalogue {
         };
         self.lock(id, mode, span);
         self.touch_rows(id, access, op, span);
-        let reads = matches!(access, RowAccess::Read | RowAccess::Lock);
-        let (sources, children) = self
-            .relation(id)
-            .map(|it| (it.sources.clone(), it.children.clone()))
-            .unwrap_or_default();
-        let kind = self.object(id).kind;
-        if kind == Kind::View {
-            // An updatable view writes its table.
-            sources.iter().for_each(|source| self.access_rows(*source, access, span));
+        for heir in self.heirs(id) {
+            self.lock(heir, mode, span);
+            self.touch_rows(heir, access, op, span);
         }
-        for child in children {
-            self.lock(child, mode, span);
-            self.touch_rows(child, access, op, span);
-        }
-        if !reads {
+        if !matches!(access, RowAccess::Read | RowAccess::Lock) {
             self.fire(id, access, span);
         }
     }
@@ -330,7 +322,7 @@ impl Catalogue {
 
     /// Executes the body of a function of ours.
     pub(super) fn call(&mut self, routine: ObjectId) {
-        if self.soft || self.calls.len() >= MAX_CALLS || self.calls.contains(&routine) {
+        if self.soft || self.calls.len() >= MAX_CALLS || !self.called.insert(routine) {
             return;
         }
         let bodies = match &self.object(routine).detail {
