@@ -78,7 +78,7 @@ impl Reader<'_> {
         };
         let inner = Reader { place: Place { text, ..self.place }, depth: self.depth + 1 };
         let mut acts = Vec::new();
-        inner.body(&body.syntax(), &mut acts);
+        inner.body(&body.syntax(), &[], &mut acts);
         Body { acts, checked: inner.declared(&body.syntax()) }
     }
 
