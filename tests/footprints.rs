@@ -171,7 +171,11 @@ fn deep_nesting_is_survived() {
 fn what_goes_round_or_forks_often_is_survived() {
     let calls = |n: usize| {
         let all: String = (0..n).map(|i| format!("perform f{i}();")).collect();
-        let one = |i| format!("create function f{i}() returns int language plpgsql as $$ begin {all} return 1; end $$;");
+        let one = |i| {
+            format!(
+                "create function f{i}() returns int language plpgsql as $$ begin {all} return 1; end $$;"
+            )
+        };
         (0..n).map(one).collect::<String>() + "select f0();"
     };
     let fork = |i| format!("create view v{} as select a.id from v{i} a, v{i} b;", i + 1);

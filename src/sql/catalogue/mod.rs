@@ -23,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
-use super::act::{Act, Reading, SearchPath};
+use super::act::{Act, Argument, Reading, SearchPath};
 use super::footprint::{Aspect, Footprint, ObjectId, Op, Remark, SlotId};
 use super::kind::Kind;
 use super::name::Ident;
@@ -51,6 +51,8 @@ pub struct Catalogue {
     calls: Vec<ObjectId>,
     /// Those that the present statement has called already: twice is no more.
     called: HashSet<ObjectId>,
+    /// The calls whose arguments were looked at.
+    followed: HashSet<(ObjectId, Vec<Argument>)>,
     /// What ends with the present script.
     temporary: Vec<ObjectId>,
     /// The present statement.
@@ -74,6 +76,7 @@ impl Default for Catalogue {
             soft: false,
             calls: Vec::new(),
             called: HashSet::new(),
+            followed: HashSet::new(),
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,
@@ -102,6 +105,7 @@ impl Catalogue {
         for reading in script {
             self.statement = reading.span;
             self.called.clear();
+            self.followed.clear();
             self.apply_all(&reading.acts);
         }
         let here = script.first().map_or(Span::default(), |first| first.span);
@@ -126,6 +130,7 @@ impl Catalogue {
     fn apply(&mut self, act: &Act) {
         match act {
             Act::Use(uses) => self.run(uses),
+            Act::Call(call) => self.call_with(call),
             Act::CreateTable(table) => self.create_table(table),
             Act::AlterRelation(alter) => self.alter_relation(alter),
             Act::CreateIndex(index) => self.create_index(index),
@@ -156,11 +161,14 @@ impl Catalogue {
                     self.touch(self.defaults, Aspect::Privileges, Op::Write, *span);
                 }
             }
-            Act::Opaque(why, span) => {
-                let soft = self.soft || !self.calls.is_empty();
-                let span = self.place(*span);
-                self.now.opaque.push(Remark { why, span, soft });
-            }
+            Act::Opaque(why, span) => self.remark_opaque(why, *span, self.soft),
+        }
+    }
+
+    fn remark_opaque(&mut self, why: &'static str, span: Span, soft: bool) {
+        let remark = Remark { why, span: self.place(span), soft };
+        if !self.now.opaque.contains(&remark) {
+            self.now.opaque.push(remark);
         }
     }
 

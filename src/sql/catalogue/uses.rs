@@ -8,14 +8,18 @@ use super::Catalogue;
 use super::names::{Absent, is_system};
 use super::object::Detail;
 use crate::model::Span;
-use crate::sql::act::{Act, ColumnUse, RelationUse, RowAccess, Uses};
+use crate::sql::act::{Act, Call, ColumnUse, RelationUse, RowAccess, Uses};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
+use crate::sql::read::called;
 
 /// Functions that call functions: what is deeper is left out.
 const MAX_CALLS: usize = 50;
+
+/// As many calls of one statement are followed with their arguments.
+const MAX_FOLLOWED: usize = 300;
 
 /// A relation of a query that was found.
 struct Found {
@@ -330,8 +334,34 @@ impl Catalogue {
             _ => return,
         };
         self.calls.push(routine);
-        for (_, body) in bodies {
-            self.perform(&body);
+        for body in bodies {
+            self.perform(&body.acts);
+        }
+        self.calls.pop();
+    }
+
+    /// Executes a function of ours whose arguments tell what it does.
+    pub(super) fn call_with(&mut self, call: &Call) {
+        let Some(routine) = self.peek(Kind::Routine, &call.name).filter(|_| !self.soft) else {
+            return;
+        };
+        let bodies = match &self.object(routine).detail {
+            Detail::Routine(it) => it.bodies.clone(),
+            _ => return,
+        };
+        let sources: Vec<_> = bodies.into_iter().filter_map(|body| body.source).collect();
+        let known = sources.is_empty() || self.calls.contains(&routine);
+        if known || !self.followed.insert((routine, call.arguments.clone())) {
+            return;
+        }
+        if self.calls.len() >= MAX_CALLS || self.followed.len() > MAX_FOLLOWED {
+            self.remark_opaque("functions that call each other too often", call.name.span, false);
+            return;
+        }
+        self.calls.push(routine);
+        for source in sources {
+            let acts = called(&source, &call.arguments);
+            self.apply_all(&acts);
         }
         self.calls.pop();
     }
@@ -341,7 +371,8 @@ impl Catalogue {
     fn perform(&mut self, body: &[Act]) {
         for act in body {
             match act {
-                Act::Use(_) | Act::Opaque(..) => self.apply(act),
+                Act::Use(_) => self.apply(act),
+                Act::Opaque(why, span) => self.remark_opaque(why, *span, true),
                 Act::Block(inner) | Act::Perhaps(inner) => self.perform(inner),
                 // What a function makes, it makes under conditions that nobody
                 // knows here.

@@ -60,9 +60,13 @@ impl Reader<'_> {
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
+                    acts.extend(self.calls(&node, known));
                 }
                 S::ERROR => self.misread(&node, acts),
-                _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
+                _ if ast::Stmt::can_cast(node.kind()) => {
+                    self.statement(&node, acts);
+                    acts.extend(self.calls(&node, known));
+                }
                 _ => {
                     let from = pending.len();
                     pending.extend(node.children());
@@ -114,6 +118,7 @@ impl Reader<'_> {
             }
             for statement in tree.children() {
                 inner.statement(&statement, acts);
+                acts.extend(inner.calls(&statement, &Variables::default()));
             }
         }
     }

@@ -4,7 +4,8 @@
 //! out is as plain as the statements themselves. What comes from a table, or from an
 //! argument that is not written out, is not looked into.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
@@ -17,6 +18,9 @@ const MAX_VALUES: usize = 200;
 /// Assignments that refer to assignments: what is deeper is not followed.
 const MAX_DEPTH: u8 = 16;
 
+/// As many expressions are looked at for one: `a := b || b; b := c || c; …`.
+const MAX_STEPS: u32 = 20_000;
+
 /// Stands for what `current_setting` returns. It may only name a role: those that
 /// own and use a schema are what scripts take from settings.
 pub(super) const SETTING: &str = "a_name_that_a_setting_holds";
@@ -26,8 +30,10 @@ pub(super) const SETTING: &str = "a_name_that_a_setting_holds";
 pub(super) struct Variables {
     /// One of these each time.
     choices: HashMap<Ident, Vec<String>>,
-    /// What is assigned to it, at one place.
-    assigned: HashMap<Ident, SyntaxNode>,
+    /// What is assigned to it, here or there: which of them comes last is not asked.
+    assigned: HashMap<Ident, Vec<SyntaxNode>>,
+    /// How many expressions were looked at for the present one.
+    steps: Cell<u32>,
 }
 
 /// One value for each of some variables.
@@ -37,7 +43,7 @@ impl Variables {
     /// Those of a body; `given` are the values of its arguments.
     pub(super) fn of(root: &SyntaxNode, given: &[(Ident, String)]) -> Self {
         let given = given.iter().map(|(name, value)| (name.clone(), vec![value.clone()]));
-        let mut known = Self { choices: given.collect(), assigned: HashMap::new() };
+        let mut known = Self { choices: given.collect(), ..Self::default() };
         let mut changed: HashMap<Ident, Vec<Option<SyntaxNode>>> = HashMap::new();
         for node in root.descendants() {
             match node.kind() {
@@ -49,10 +55,10 @@ impl Variables {
                 changed.entry(name).or_default().push(value);
             }
         }
-        for (name, mut values) in changed {
+        for (name, values) in changed {
             let declared = known.choices.remove(&name).is_some();
-            if let (false, 1, Some(Some(value))) = (declared, values.len(), values.pop()) {
-                known.assigned.insert(name, value);
+            if let (false, Some(values)) = (declared, values.into_iter().collect()) {
+                known.assigned.insert(name, values);
             }
         }
         known
@@ -97,17 +103,11 @@ impl Variables {
     }
 
     /// All texts that an expression can be; `None` when only the server knows.
-    ///
-    /// A variable that stands in it twice has the same value at both places.
     pub(super) fn texts(&self, node: &SyntaxNode) -> Option<Vec<String>> {
-        let mut names = Vec::new();
-        self.choices_in(node, &mut names, MAX_DEPTH);
-        let lists: Vec<_> = names.iter().filter_map(|name| self.choices.get(*name)).collect();
-        let mut found: Vec<String> = Vec::new();
-        let worlds = product(&lists, |values| {
-            let chosen = names.iter().copied().zip(values.iter().copied()).collect();
-            self.value(node, &chosen, MAX_DEPTH)
+        let worlds = self.in_each_world(std::slice::from_ref(node), |chosen| {
+            self.value(node, chosen, MAX_DEPTH)
         })?;
+        let mut found: Vec<String> = Vec::new();
         for text in worlds.into_iter().flatten() {
             if !found.contains(&text) {
                 found.push(text);
@@ -116,25 +116,57 @@ impl Variables {
         (found.len() <= MAX_VALUES).then_some(found)
     }
 
-    /// The variables with several values on which an expression depends.
-    fn choices_in<'a>(&'a self, node: &SyntaxNode, found: &mut Vec<&'a Ident>, depth: u8) {
-        for name in node.descendants().filter(|inside| inside.kind() == S::NAME_REF) {
-            let Some(name) = ident(&name) else { continue };
-            if let Some((name, _)) = self.choices.get_key_value(&name) {
-                if !found.contains(&name) {
-                    found.push(name);
+    /// All values that some expressions have at the same time, each where it is known.
+    pub(super) fn together(&self, nodes: &[SyntaxNode]) -> Vec<Vec<Option<String>>> {
+        let one = |node: &SyntaxNode, chosen: &Chosen<'_>| {
+            self.value(node, chosen, MAX_DEPTH).filter(|values| values.len() == 1)?.pop()
+        };
+        let all = |chosen: &Chosen<'_>| Some(nodes.iter().map(|it| one(it, chosen)).collect());
+        self.in_each_world(nodes, all).unwrap_or_else(|| vec![vec![None; nodes.len()]])
+    }
+
+    /// `work` with each choice of values for the variables in `nodes`: a variable that
+    /// stands there twice has the same value at both places.
+    fn in_each_world<T>(
+        &self,
+        nodes: &[SyntaxNode],
+        work: impl Fn(&Chosen<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let names = self.choices_in(nodes);
+        self.steps.set(0);
+        let lists: Vec<_> = names.iter().filter_map(|name| self.choices.get(*name)).collect();
+        product(&lists, |values| work(&names.iter().copied().zip(values.iter().copied()).collect()))
+    }
+
+    /// The variables with several values on which expressions depend.
+    fn choices_in(&self, nodes: &[SyntaxNode]) -> Vec<&Ident> {
+        let mut found = Vec::new();
+        let mut followed = HashSet::new();
+        let mut pending = nodes.to_vec();
+        while let Some(node) = pending.pop() {
+            for name in node.descendants().filter(|inside| inside.kind() == S::NAME_REF) {
+                let Some(name) = ident(&name) else { continue };
+                if let Some((name, _)) = self.choices.get_key_value(&name) {
+                    if !found.contains(&name) {
+                        found.push(name);
+                    }
+                } else if let Some((name, values)) = self.assigned.get_key_value(&name)
+                    && followed.insert(name)
+                {
+                    pending.extend(values.iter().cloned());
                 }
-            } else if let Some(value) = self.assigned.get(&name)
-                && depth > 0
-            {
-                self.choices_in(value, found, depth - 1);
             }
         }
+        found
     }
 
     /// All texts that an expression can be, given some variables' values.
     fn value(&self, node: &SyntaxNode, chosen: &Chosen<'_>, depth: u8) -> Option<Vec<String>> {
         let depth = depth.checked_sub(1)?;
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > MAX_STEPS {
+            return None;
+        }
         let inside = |node: &SyntaxNode| self.value(node, chosen, depth);
         let values = match node.kind() {
             S::LITERAL => vec![string(node)?],
@@ -142,7 +174,10 @@ impl Variables {
                 let name = ident(node)?;
                 match chosen.get(&name) {
                     Some(value) => vec![(*value).to_owned()],
-                    None => inside(self.assigned.get(&name)?)?,
+                    None => {
+                        let values = self.assigned.get(&name)?.iter().map(inside);
+                        values.collect::<Option<Vec<_>>>()?.concat()
+                    }
                 }
             }
             // Which element it is, is not asked.
