@@ -19,7 +19,7 @@ use crate::report::{diagnostics, output};
 pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError> {
     let (migrations, found) = match setup::files(global, Depth::Meaning) {
         Ok(loaded) => (Some(loaded.graph.len()), ops::validate(loaded)),
-        Err(CliError::Files(found)) => (None, found),
+        Err(CliError::Files(found)) => (None, and_the_rest(global, found)),
         Err(other) => return Err(other),
     };
     let wanted = wanted(global, &args.files)?;
@@ -37,6 +37,14 @@ pub(super) fn run(global: &Global, args: &ValidateArgs) -> Result<Exit, CliError
         })),
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// A broken file is no reason to leave the others unread.
+fn and_the_rest(global: &Global, mut found: Diagnostics) -> Diagnostics {
+    let rest = setup::files_around_broken(global, Depth::Meaning);
+    found.extend(rest.into_iter().flat_map(ops::validate_around_broken));
+    Diagnostic::sort(&mut found);
+    found
 }
 
 /// The real paths of the files that were named; nothing when none was.
