@@ -36,4 +36,4 @@ faults: setup-test
 	MIGRAPH_SEEDS=100000 cargo test --locked --release --test simulation
 
 bench: setup
-	cargo bench --locked
+	TMPDIR=$(SCRATCH) cargo bench --locked

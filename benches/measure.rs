@@ -1,6 +1,6 @@
 //! The figures of `docs/performance.md`, measured on the finished program:
-//! `cargo bench --bench measure`, or with one of `plan`, `client`, `parallel`
-//! behind `--`.
+//! `cargo bench --bench measure`, or with one of `plan`, `client`, `parallel`,
+//! `frame` behind `--`. `frame --against=PROGRAM` measures another migraph too.
 //!
 //! Machines are noisy, so what counts are ratios of runs that follow each other,
 //! and processor time.
@@ -8,6 +8,7 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made must stop")]
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod prototype;
 mod workload;
 
 use std::fs;
@@ -15,13 +16,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use migraph::postgres::ephemeral::{EphemeralServer, Options};
+use migraph::config::Environment;
+use migraph::postgres::ephemeral::EphemeralServer;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use tokio_postgres::{Config, NoTls};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_migraph");
 const PAIRS: usize = 11;
 const RUNS: usize = 5;
 const WIDE_JOBS: u16 = 8;
+const ROUNDS: usize = 21;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -42,13 +47,16 @@ fn main() {
     if wants("parallel") {
         parallel();
     }
+    if wants("frame") {
+        frame(args.iter().find_map(|arg| arg.strip_prefix("--against=")).map(Path::new));
+    }
 }
 
 /// `plan` of 10,000 files against `cat` of them, both from the page cache.
 fn plan() {
     let dir = directory_of(&workload::headers(10_000));
     let plan = || {
-        let mut command = migraph(dir.path());
+        let mut command = migraph(PROGRAM.as_ref(), dir.path());
         run(command.args(["plan", "--offline", "--format", "json"]))
     };
     let cat = || run(Command::new("sh").args(["-c", "cat *.sql"]).current_dir(dir.path()));
@@ -73,8 +81,13 @@ fn client() {
         .map(|_| {
             let database = server.fresh_database();
             let before = processor_time();
-            let wall =
-                run(migraph(dir.path()).args(["up", "--jobs", "4", "--database-url", &database]));
+            let wall = run(migraph(PROGRAM.as_ref(), dir.path()).args([
+                "up",
+                "--jobs",
+                "4",
+                "--database-url",
+                &database,
+            ]));
             (processor_time() - before, wall.as_secs_f64())
         })
         .collect();
@@ -93,7 +106,7 @@ fn parallel() {
         let time = |jobs: u16| {
             let (database, jobs) = (server.fresh_database(), jobs.to_string());
             let args = ["up", "--schedule", schedule, "--jobs", &jobs, "--database-url", &database];
-            run(migraph(dir.path()).args(args)).as_secs_f64()
+            run(migraph(PROGRAM.as_ref(), dir.path()).args(args)).as_secs_f64()
         };
         let (one, wide) = (time(1), median((0..3).map(|_| time(WIDE_JOBS))));
         println!(
@@ -105,37 +118,109 @@ fn parallel() {
     }
 }
 
+/// What migraph adds to the least that does the same: 1,000 tables one after
+/// another, in turns. *Applying* goes from the first start to the last commit,
+/// opening the worker's session included; *whole* is the program from its start to
+/// its end, against the prototype from its first connection.
+fn frame(other: Option<&Path>) {
+    let files = workload::tables(1_000, 12);
+    let dir = directory_of(&files);
+    let server = Server::start();
+    let up = |program: &Path, flags: &[&str]| {
+        let mut command = migraph(program, dir.path());
+        command.args(["up", "--jobs", "1"]).args(flags);
+        timed(command.args(["--database-url", &server.fresh_database()]))
+    };
+    let scripts = server.order(dir.path(), &files);
+    let prototype = || {
+        let settings: Config = server.fresh_database().parse().expect("a connection string");
+        let applied = server.runtime.block_on(prototype::apply(&settings, &scripts));
+        applied.expect("the prototype applies what migraph did").map(|time| time.as_secs_f64())
+    };
+    let rounds: Vec<[[f64; 2]; 4]> = (0..ROUNDS)
+        .map(|_| {
+            [
+                prototype(),
+                up(PROGRAM.as_ref(), &[]),
+                up(PROGRAM.as_ref(), &["--trust-declared"]),
+                other.map_or([f64::NAN; 2], |other| up(other, &[])),
+            ]
+        })
+        .collect();
+    println!("frame: 1,000 tables, --jobs 1, fastest and median of {ROUNDS} rounds");
+    let columns = ["prototype", "migraph", "migraph --trust-declared", "the other program"];
+    for (at, what) in ["applying", "whole"].into_iter().enumerate() {
+        for (which, name) in columns.iter().enumerate().filter(|it| it.0 < 3 || other.is_some()) {
+            let fastest = |which: usize| least(rounds.iter().map(|times| times[which][at]));
+            let middle = median(rounds.iter().map(|times| times[which][at]));
+            let ratio = |to: usize| {
+                let ratio = median(rounds.iter().map(|it| it[which][at] / it[to][at]));
+                format!("{:.2} ({ratio:.2})", fastest(which) / fastest(to))
+            };
+            let (time, middle) = (shown(fastest(which)), shown(middle));
+            let against =
+                other.map_or_else(String::new, |_| format!(", to the other {}", ratio(3)));
+            println!("  {what}: {name} {time} ({middle}); to the prototype {}{against}", ratio(0));
+        }
+    }
+}
+
 /// A server of our own, and a new database in it for each run.
 struct Server {
     postgres: EphemeralServer,
     runtime: tokio::runtime::Runtime,
-    databases: std::cell::Cell<u32>,
 }
 
 impl Server {
     fn start() -> Self {
-        let postgres = EphemeralServer::start(&Options::default()).expect("a PostgreSQL server");
+        let options = Environment::of_process().ephemeral();
+        let postgres = EphemeralServer::start(&options).expect("a PostgreSQL server");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("an event loop");
-        Self { postgres, runtime, databases: std::cell::Cell::default() }
+        Self { postgres, runtime }
     }
 
-    /// The connection string of a database that is new.
+    /// The id and the SQL of each of `files`, in the order in which migraph applies
+    /// them one after another.
+    fn order(&self, dir: &Path, files: &[workload::File]) -> Vec<(String, String)> {
+        let database = self.fresh_database();
+        run(migraph(PROGRAM.as_ref(), dir).args([
+            "up",
+            "--jobs",
+            "1",
+            "--database-url",
+            &database,
+        ]));
+        let settings: Config = database.parse().expect("a connection string");
+        let sql = "SELECT id FROM migraph.__migrations__ ORDER BY applied_at";
+        let rows = self.runtime.block_on(async {
+            let (client, connection) = settings.connect(NoTls).await.expect("a connection");
+            tokio::spawn(connection);
+            client.query(sql, &[]).await.expect("the ledger")
+        });
+        let script = |id: String| {
+            let file = files.iter().find(|file| file.id == id).expect("it was a file");
+            (id, file.up.clone())
+        };
+        rows.iter().map(|row| script(row.get(0))).collect()
+    }
+
+    /// The connection string of a database that is new. The one before it is gone:
+    /// autovacuum would come to its tables during the next measurement.
     fn fresh_database(&self) -> String {
-        let number = self.databases.get() + 1;
-        self.databases.set(number);
         let settings = self.postgres.settings();
         self.runtime.block_on(async {
-            let connected = settings.connect(tokio_postgres::NoTls).await;
+            let connected = settings.connect(NoTls).await;
             let (client, connection) = connected.expect("a connection");
             let driver = tokio::spawn(connection);
-            let created = client.batch_execute(&format!("CREATE DATABASE bench{number}")).await;
-            created.expect("a new database");
+            for sql in ["DROP DATABASE IF EXISTS bench WITH (FORCE)", "CREATE DATABASE bench"] {
+                client.batch_execute(sql).await.expect("a new database");
+            }
             drop(client);
             driver.await.expect("the task ends").expect("the connection ends");
         });
         let (host, port) = (self.postgres.host(), self.postgres.port());
-        format!("host={host} port={port} user={} dbname=bench{number}", self.postgres.user())
+        format!("host={host} port={port} user={} dbname=bench", self.postgres.user())
     }
 }
 
@@ -145,8 +230,8 @@ fn directory_of(files: &[workload::File]) -> tempfile::TempDir {
     dir
 }
 
-fn migraph(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_migraph"));
+fn migraph(program: &Path, dir: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().arg("--dir").arg(dir);
     command
 }
@@ -158,6 +243,19 @@ fn run(command: &mut Command) -> Duration {
     let took = began.elapsed();
     assert!(status.expect("the program starts").success(), "{command:?} failed");
     took
+}
+
+/// How long an `up` took to apply its migrations, as its document says, and how
+/// long as a whole.
+fn timed(command: &mut Command) -> [f64; 2] {
+    let start = Instant::now();
+    let output = command.args(["--format", "json"]).stderr(Stdio::null()).output();
+    let whole = start.elapsed().as_secs_f64();
+    let output = output.expect("the program starts");
+    let document: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("a document on stdout");
+    assert!(output.status.success(), "{document}");
+    [document["wall_ms"].as_f64().expect("a time") / 1e3, whole]
 }
 
 /// Of all children that have ended.
@@ -173,6 +271,10 @@ fn processor_time() -> f64 {
 
 fn timespec(time: TimeVal) -> nix::sys::time::TimeSpec {
     nix::sys::time::TimeSpec::new(time.tv_sec(), time.tv_usec() * 1_000)
+}
+
+fn least(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::INFINITY, f64::min)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

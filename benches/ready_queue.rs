@@ -52,6 +52,7 @@ fn plan_of_rivals(count: usize) -> Plan {
     let file = |number| workload::File {
         id: format!("m{number:06}"),
         text: "-- @dependencies: []\nSELECT 1;".to_owned(),
+        up: "SELECT 1;".to_owned(),
     };
     let graph = graph_of((0..count).map(file).collect());
     let mut separation = Separation::declared(&graph);

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct File {
     pub(crate) id: String,
     pub(crate) text: String,
+    /// The up section of it.
+    pub(crate) up: String,
 }
 
 /// Small files with a full header, each depending on up to three of the five
@@ -25,7 +27,7 @@ pub(crate) fn headers(count: usize) -> Vec<File> {
         dependencies.dedup();
         let needs: Vec<_> = dependencies.into_iter().map(id).collect();
         let up = format!("CREATE TABLE p{at} (id integer PRIMARY KEY);\n");
-        File { text: text(at, &needs, &up, &format!("DROP TABLE p{at};\n")), id: id(at) }
+        File { text: text(at, &needs, &up, &format!("DROP TABLE p{at};\n")), id: id(at), up }
     };
     (1..=count).map(file).collect()
 }
@@ -43,6 +45,13 @@ pub(crate) fn small_tables(count: usize, depth: usize) -> Vec<File> {
              CREATE INDEX {table_name}_tenant_idx ON {table_name} (tenant_id, created_at);\n"
         );
         (up, format!("DROP TABLE {table_name};\n"))
+    })
+}
+
+/// The smallest tables, in `depth` layers.
+pub(crate) fn tables(count: usize, depth: usize) -> Vec<File> {
+    layered(count, depth, |at, _| {
+        (format!("CREATE TABLE t{at:05} (id integer);\n"), format!("DROP TABLE t{at:05};\n"))
     })
 }
 
@@ -88,7 +97,7 @@ fn layered(
             needs.dedup();
             let (up, down) = script(at, &needs);
             let needs: Vec<_> = needs.into_iter().map(id).collect();
-            files.push(File { text: text(at, &needs, &up, &down), id: id(at) });
+            files.push(File { text: text(at, &needs, &up, &down), id: id(at), up });
         }
         before = layer;
     }

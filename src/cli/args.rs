@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::import::Layout;
@@ -227,7 +227,7 @@ pub(super) struct RepairArgs {
     #[command(flatten)]
     pub(super) choice: RepairChoice,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub(super) reason: Option<String>,
     /// How many seconds to wait for a run to end
     #[arg(long, value_name = "SECONDS", default_value = "60")]

@@ -2,7 +2,7 @@
 
 use crate::graph::MigrationGraph;
 use crate::model::{Migration, Place, Step};
-use crate::ops::Interrupted;
+use crate::ops::{Interrupted, Obstacle};
 use crate::plan::Comparison;
 use crate::postgres::RefusedSetting;
 use crate::report::diagnostics::Message;
@@ -96,39 +96,57 @@ pub(super) fn interrupted(graph: &MigrationGraph, one: &Interrupted) -> Problema
     };
     let several = migration.up.step(number).is_some_and(|step| step.statements().len() > 1);
     let what = if several { "the transaction that begins with statement" } else { "statement" };
-    let (title, first) = match (one.changed, one.started.finished) {
-        (true, true) => (
+    let (title, first) = match (&one.obstacle, one.started.finished) {
+        (Obstacle::Changed, true) => (
             format!(
                 "{what} {number} of `{id}` was run by an earlier run, and the file now holds another"
             ),
             "restore the statements that have run, and change or add only what comes behind them; or look at the database and choose:",
         ),
-        (true, false) => (
+        (Obstacle::Changed, false) => (
             format!(
                 "an earlier run began {what} {number} of `{id}` and did not see its end, and the file now holds another"
             ),
             "restore the statement, so that migraph can look for it; or look at the database yourself and choose:",
         ),
-        _ => (
+        (Obstacle::Unseen, _) => (
             format!(
                 "statement {number} of `{id}` was begun at {} and nobody knows whether it is done",
                 one.started.started_at
             ),
             "look at the database and choose:",
         ),
+        (Obstacle::SessionGone(gone), _) => (
+            format!(
+                "{what} {number} of `{id}` is done, but the session in which it ran is gone, and with it {}",
+                if gone.is_empty() { "whatever it left there".to_owned() } else { gone.join(", ") }
+            ),
+            "the statements behind it would run without that; look at the database and choose:",
+        ),
     };
-    let help = format!("{first}\n{}\nthen run `migraph up` again", choices(migration, number));
+    let help = format!("{first}\n{}\nthen run `migraph up` again", choices(migration, one));
     Problematic { code: "interrupted", title, place: Some(place), help: vec![help] }
 }
 
-/// The three forms of `repair`, for a migration that is in doubt at `number`.
-fn choices(migration: &Migration, number: usize) -> String {
-    let id = &migration.id;
+/// The three forms of `repair`, for a migration that is in doubt there.
+fn choices(migration: &Migration, one: &Interrupted) -> String {
+    let (id, number) = (&migration.id, one.started.statement);
     let behind = migration.up.recorded_steps().map(Step::number).find(|at| *at > number);
-    let resume =
-        behind.map(|at| (format!("--resume-at {at}"), "if it is done, and nothing behind it"));
+    let (retry, resume) = match one.obstacle {
+        Obstacle::SessionGone(_) => (
+            "if nothing that is still to be run needs it",
+            Some((
+                format!("--resume-at {number}"),
+                "to run it and all behind it again, once you have undone what they did",
+            )),
+        ),
+        Obstacle::Changed | Obstacle::Unseen => (
+            "if it is not done, and nothing of it is left",
+            behind.map(|at| (format!("--resume-at {at}"), "if it is done, and nothing behind it")),
+        ),
+    };
     let choices = [
-        Some(("--retry".to_owned(), "if it is not done, and nothing of it is left")),
+        Some(("--retry".to_owned(), retry)),
         resume,
         Some(("--mark-applied".to_owned(), "if all of the migration is done")),
     ];

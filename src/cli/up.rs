@@ -15,7 +15,7 @@ use crate::ops::{self, PlanOptions, UpOptions, UpReport};
 use crate::plan::Timings;
 use crate::postgres::ephemeral::EphemeralServer;
 use crate::postgres::{Ledger, Target, Timeouts, Tuning};
-use crate::report::document::{Document, PlanBody, UpBody};
+use crate::report::document::{Document, PlanBody, Problem, UpBody};
 use crate::report::progress::Verbosity;
 use crate::report::{output, plan, progress, up};
 
@@ -145,6 +145,7 @@ impl Command<'_> {
             Format::Json => {
                 let body = UpBody::of(&self.loaded.graph, report, self.args.schedule.into());
                 let document = Document::new("up", exit == Exit::Done, body)
+                    .errors(lost_lock(report).into_iter().collect())
                     .warnings(&self.loaded.warnings)
                     .shortage(report.planned.shortage);
                 output::data(&document.render());
@@ -155,6 +156,14 @@ impl Command<'_> {
             Format::Text => {}
         }
     }
+}
+
+/// Why the run ended, when that is in no migration.
+fn lost_lock(report: &UpReport) -> Option<Problem> {
+    let is_why = report.lock_lost && report.result.ended != Ended::Complete;
+    let message = "the run lock was lost with its session, so everything that ran was cancelled";
+    let help = "run `migraph up` again: it goes on from here";
+    is_why.then(|| Problem::new("lock-lost", message.to_owned(), help.to_owned()))
 }
 
 /// A signal that came too late to stop anything does not count.

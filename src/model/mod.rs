@@ -20,4 +20,4 @@ pub use header::{Dependency, Header, Impact, TransactionMode};
 pub use id::{InvalidMigrationId, MigrationId};
 pub use migration::Migration;
 pub use script::{Block, Execution, Part, Script, Statement, StatementKind, Step};
-pub use source::{Location, Source, Span, shown, shown_path};
+pub use source::{Location, Source, Span, is_disguise, shown, shown_path};

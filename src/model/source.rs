@@ -130,16 +130,22 @@ pub fn shown_path(path: &Path) -> String {
     shown(&path.to_string_lossy())
 }
 
-/// Text from elsewhere for people and terminals: control characters are written as
-/// escapes.
+/// True for what changes how a terminal shows the text around it: control characters,
+/// and those that turn the direction of writing (Unicode's `Bidi_Control`,
+/// <https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>).
+pub fn is_disguise(c: char) -> bool {
+    let turns = ['\u{061c}', '\u{200e}', '\u{200f}'];
+    c.is_control()
+        || turns.contains(&c)
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text from elsewhere for people and terminals: what would disguise it is written
+/// as escapes.
 pub fn shown(text: &str) -> String {
     let escaped =
-        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    if text.contains(char::is_control) {
-        text.chars().map(escaped).collect()
-    } else {
-        text.to_owned()
-    }
+        |c: char| if is_disguise(c) { c.escape_default().to_string() } else { c.to_string() };
+    if text.contains(is_disguise) { text.chars().map(escaped).collect() } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub use infer::{Change, FileError, Inference, infer, write};
 pub use jobs::{Jobs, Shortage};
 pub use plan::{PlanOptions, Planned, plan};
 pub use repair::{RepairAction, RepairError, RepairOptions, Repaired, repair};
-pub use resume::Interrupted;
+pub use resume::{Interrupted, Obstacle};
 pub use separation::separation;
 pub use server::{OnLock, OnWait, ServerError};
 pub use status::{Status, status};

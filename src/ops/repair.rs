@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::resume::progress_of;
+use super::resume::{Interrupted, Obstacle, progress_of};
 use super::server::{OnLock, OnWait, ServerError, connect};
 use super::{UnknownTargets, find};
 use crate::exec::Control;
@@ -114,7 +114,7 @@ pub async fn repair(
     let recording = ledger.repair(&lock, (migration, repair), (&batch, &reason));
     recording.await.map_err(ServerError::from)?;
     let resumes_at = match repair {
-        Repair::RetryFrom(at) | Repair::ResumeAt(at) => Some(at),
+        Repair::RetryFrom(at) | Repair::ResumeAt(at) | Repair::WithoutSession(at) => Some(at),
         Repair::MarkApplied => None,
     };
     Ok(Repaired { node, resumes_at })
@@ -149,6 +149,10 @@ fn decide(
             }
         }
         RepairAction::Retry => match progress_of(graph, node, unfinished) {
+            Err(Interrupted { started, obstacle: Obstacle::SessionGone(_), .. }) => {
+                let completed = migration.up.step(started.statement).map(|it| it.statements().end);
+                Ok(Repair::WithoutSession(next_step(&migration.up, completed.unwrap_or_default())))
+            }
             Err(interrupted) => Ok(Repair::RetryFrom(interrupted.started.statement)),
             // It would be looked for; the operator knows better.
             Ok(progress) => match progress.begun {
@@ -172,6 +176,9 @@ fn reason(repair: Repair, reason: Option<&str>) -> String {
     let what = match repair {
         Repair::RetryFrom(number) => format!("run again from statement {number}"),
         Repair::ResumeAt(number) => format!("resume at statement {number}"),
+        Repair::WithoutSession(number) => {
+            format!("resume at statement {number} without what was left in the session")
+        }
         Repair::MarkApplied => "marked as applied".to_owned(),
     };
     match reason {

@@ -5,7 +5,7 @@ use crate::graph::{MigrationGraph, Node};
 use crate::model::{Migration, Step};
 use crate::parse::statement_checksum;
 use crate::plan::{Started, Unfinished};
-use crate::syntax::{Recovery, recovery_of};
+use crate::syntax::{Recovery, last_change_of_session, recovery_of};
 
 /// An earlier run began this migration outside a transaction, and it cannot
 /// simply be resumed.
@@ -16,9 +16,19 @@ pub struct Interrupted {
     /// The step that stands in the way. Its statement may be one that the file no
     /// longer has.
     pub started: Started,
-    /// True when the file has something else at its place; false when nobody
-    /// knows whether it is done, and looking at the database does not tell.
-    pub changed: bool,
+    /// In what way.
+    pub obstacle: Obstacle,
+}
+
+/// Why a script cannot go on behind a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The file has something else at its place.
+    Changed,
+    /// Nobody knows whether it is done, and looking at the database does not tell.
+    Unseen,
+    /// It is done, and these went with its session; none when nobody knows which.
+    SessionGone(Vec<String>),
 }
 
 /// How far `node` has come, or what stands in the way.
@@ -30,18 +40,41 @@ pub(super) fn progress_of(
     let migration = graph.migration(node);
     let mut progress = Progress::default();
     for started in &unfinished.statements {
-        let in_the_way = |changed| Interrupted { node, started: started.clone(), changed };
-        let Some(sql) = unchanged(migration, started) else { return Err(in_the_way(true)) };
+        let in_the_way = |obstacle| Interrupted { node, started: started.clone(), obstacle };
+        let Some(sql) = unchanged(migration, started) else {
+            return Err(in_the_way(Obstacle::Changed));
+        };
         if started.finished {
             let statements = migration.up.step(started.statement).map(Step::statements);
             progress.completed = statements.map_or(progress.completed, |it| it.end);
         } else if recovery_of(sql) == Recovery::Ask {
-            return Err(in_the_way(false));
+            return Err(in_the_way(Obstacle::Unseen));
         } else {
             progress.begun = Some(started.statement);
         }
     }
-    Ok(progress)
+    match session_gone(migration, unfinished, progress.completed) {
+        Some((started, gone)) => {
+            Err(Interrupted { node, started, obstacle: Obstacle::SessionGone(gone) })
+        }
+        None => Ok(progress),
+    }
+}
+
+/// The last step that may have changed the session, when what it left there cannot be
+/// brought back and something is still to be run.
+fn session_gone(
+    migration: &Migration,
+    unfinished: &Unfinished,
+    completed: usize,
+) -> Option<(Started, Vec<String>)> {
+    migration.up.recorded_steps().find(|step| step.number() > completed)?;
+    let number = last_change_of_session(migration, completed)?;
+    let started = unfinished.statements.iter().find(|started| started.statement == number)?;
+    match &started.left_behind {
+        Some(left) if left.is_empty() => None,
+        left => Some((started.clone(), left.clone().unwrap_or_default())),
+    }
 }
 
 /// The step's SQL, when the file still has what was run.

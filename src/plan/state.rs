@@ -41,6 +41,9 @@ pub struct Started {
     pub finished: bool,
     /// When it began.
     pub started_at: Timestamp,
+    /// What it left in its session that went with it, such as a temporary table;
+    /// `None` when nobody has looked.
+    pub left_behind: Option<Vec<String>>,
 }
 
 /// A migration of which some statements have run, and it is not applied.

@@ -10,20 +10,23 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
+use postgres_protocol::escape::escape_literal;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
 use super::failure;
+use super::left_behind::captured;
 use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
 use super::notices;
 use super::resolve::{FOUND, not_recorded, resolve_record, resolve_segment};
 use super::session::Session;
 use super::transactional::{self, Ended, Exchange};
-use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt};
+use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt, Retry};
 use crate::model::{Block, Statement, StatementKind, Step};
 use crate::parse::statement_checksum;
+use crate::syntax::may_change_session;
 
 /// Applies what is left of `job`.
 pub(super) async fn apply(
@@ -33,6 +36,7 @@ pub(super) async fn apply(
     tell: &dyn Fn(Note<'_>),
 ) -> Outcome {
     let mut script = ScriptRun { run, session, job, tell };
+    let left = script.left_behind(job.progress.completed).await?;
     let own = Timeouts { lock: Some(Duration::ZERO), ..run.context.timeouts };
     for set in timeouts("SET", job, own) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
@@ -42,20 +46,16 @@ pub(super) async fn apply(
         match script.step(step, is_last).await {
             Ok(Some(receipt)) => return Ok(receipt),
             Ok(None) => {}
-            Err(failure) => return Err(Box::new(behind(step, *failure))),
+            Err(failure) => return Err(script.behind(step, *failure).await),
+        }
+        if let Some((_, left)) = left.as_ref().filter(|(number, _)| *number == step.number()) {
+            script.bring_back(step.number(), left).await?;
         }
     }
     let receipt = script.record().await?;
     // A session that cannot be cleaned shows at its next use.
     let _ = script.session.clean().await;
     Ok(receipt)
-}
-
-/// The failure of a step, with what the next try may leave out.
-fn behind(step: &Step, failure: Failure) -> Failure {
-    let completed = step.statements().start;
-    let progress = failure.progress.or(Some(Progress { completed, begun: None }));
-    Failure { progress, ..failure }
 }
 
 /// A script while it runs.
@@ -74,7 +74,11 @@ impl ScriptRun<'_, '_> {
             Step::Segment(block) if is_done => self.settings_of(block).await.map(|()| None),
             Step::Segment(block) => {
                 self.tell_of(step.number());
-                self.segment(step, block, is_last).await
+                let receipt = self.segment(step, block, is_last).await?;
+                if !is_last && may_change_session(self.job.migration, step) {
+                    self.remember(step.number()).await?;
+                }
+                Ok(receipt)
             }
             Step::Bare(index) => {
                 let statement = &self.job.migration.up.statements[*index];
@@ -121,7 +125,13 @@ impl ScriptRun<'_, '_> {
         let script = &self.job.migration.up;
         let sql = self.job.migration.source.slice(script.span_of(step));
         let checksum = statement_checksum(sql).to_hex();
-        let frame = self.run.context.segment_frame(self.job, block, &checksum, is_last);
+        let watched = may_change_session(self.job.migration, step);
+        if watched {
+            let watching = self.send(&self.run.context.watch()).await;
+            watching.map_err(|error| failure::lost(FailureKind::Halted, Some(&error)))?;
+        }
+        let frame =
+            self.run.context.segment_frame(self.job, (block, &checksum), (watched, is_last));
         let refused = FailureKind::Halted;
         let at = Cell::new(Place::Opening);
         let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused, at };
@@ -134,6 +144,64 @@ impl ScriptRun<'_, '_> {
                 (self.tell)(Note::Healed(FOUND));
                 Ok(receipt)
             }
+        }
+    }
+
+    /// The failure of a step, with what the next try may leave out. There is none in
+    /// this run when it could not have the same session.
+    async fn behind(&self, step: &Step, failure: Failure) -> Box<Failure> {
+        let begun = Progress { completed: step.statements().start, begun: None };
+        let progress = failure.progress.unwrap_or(begun);
+        let mut failure = Failure { progress: Some(progress), ..failure };
+        if failure.kind == FailureKind::NotStarted && progress.completed > 0 {
+            // The step is not, the migration is.
+            failure.kind = FailureKind::Halted;
+            failure.statement = Some(step.number());
+        }
+        if failure.retry != Retry::Never
+            && let Err(gone) = self.left_behind(progress.completed).await
+        {
+            failure.retry = Retry::Never;
+            failure.hint = Some(gone.message);
+        }
+        Box::new(failure)
+    }
+
+    /// The message that changes columns of the step's row, the session's among them
+    /// when the step may have changed it.
+    pub(super) fn note(&self, number: usize, changes: &[&str]) -> String {
+        let context = &self.run.context;
+        let (mut capture, mut changes) = (String::new(), changes.to_vec());
+        let step = self.job.migration.up.step(number);
+        if step.is_some_and(|step| may_change_session(self.job.migration, step)) {
+            let captured = captured(context.work_key);
+            // Before the role is ours again.
+            capture = format!(
+                "SELECT pg_catalog.set_config('migraph.session',({captured})::pg_catalog.text,true);"
+            );
+            changes.push("session=pg_catalog.current_setting('migraph.session')::pg_catalog.jsonb");
+        }
+        format!(
+            "BEGIN;SET LOCAL synchronous_commit=on;{capture}{AS_OURSELVES}UPDATE {} SET {} WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number};COMMIT",
+            context.ledger.statements(),
+            changes.join(","),
+            escape_literal(self.job.migration.id.as_str()),
+        )
+    }
+
+    /// The step is done and recorded, and its session is lost.
+    pub(super) fn lost_behind(&self, number: usize, error: &Error) -> Failure {
+        let message = format!(
+            "statement {number} is done and recorded, but the session was lost behind it: {}",
+            reason(error)
+        );
+        let end = self.job.migration.up.step(number).map_or(number, |step| step.statements().end);
+        Failure {
+            message,
+            retry: Retry::Never,
+            progress: Some(Progress { completed: end, begun: None }),
+            hint: Some("run `migraph up` again".to_owned()),
+            ..failure::server(FailureKind::Halted, error)
         }
     }
 

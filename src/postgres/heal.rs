@@ -27,6 +27,13 @@ pub(super) enum Found {
 }
 
 impl Found {
+    /// The same without the INVALID indexes of this list.
+    pub(super) fn besides(self, others: &[String]) -> Self {
+        let Self::Invalid(mut indexes) = self else { return self };
+        indexes.retain(|index| !others.contains(index));
+        if indexes.is_empty() { Self::Nothing } else { Self::Invalid(indexes) }
+    }
+
     /// One statement to each thing that must go, and what to tell of it.
     pub(super) fn drops(&self) -> impl Iterator<Item = (String, String)> {
         let invalid = if let Self::Invalid(indexes) = self { indexes.as_slice() } else { &[] };
@@ -41,7 +48,7 @@ impl Found {
 pub(super) async fn look(client: &Client, recovery: &Recovery) -> Result<Found, Error> {
     match recovery {
         Recovery::Ask | Recovery::Repeat => Ok(Found::Nothing),
-        Recovery::CreateIndex { index, table, .. } => created_index(client, index, table).await,
+        Recovery::CreateIndex(wanted) => created_index(client, &wanted.index, &wanted.table).await,
         Recovery::DropIndex(index) => {
             is_done(client, "SELECT pg_catalog.to_regclass($1) IS NULL", index).await
         }
@@ -78,7 +85,7 @@ fn name(shared: &Shared) -> &str {
     }
 }
 
-/// An index of another table with that name is none of ours.
+/// An index of another table with that name is none of ours, nor is a constraint's.
 async fn created_index(client: &Client, index: &str, table: &str) -> Result<Found, Error> {
     let sql = "SELECT i.indisvalid AND i.indisready AND i.indislive,
             pg_catalog.format('%I.%I', n.nspname, c.relname),
@@ -87,7 +94,8 @@ async fn created_index(client: &Client, index: &str, table: &str) -> Result<Foun
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-        WHERE c.relname = $1::text::name AND i.indrelid = pg_catalog.to_regclass($2)";
+        WHERE c.relname = $1::text::name AND i.indrelid = pg_catalog.to_regclass($2)
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conindid = c.oid)";
     let Some(row) = client.query_opt(sql, &[&index, &table]).await? else {
         return Ok(Found::Nothing);
     };
@@ -99,7 +107,7 @@ async fn created_index(client: &Client, index: &str, table: &str) -> Result<Foun
 }
 
 /// What a `REINDEX … CONCURRENTLY` that was ended leaves: indexes with a suffix, and
-/// INVALID. A TOAST table has them too
+/// INVALID. A name that would be too long is cut before it. A TOAST table has them too
 /// (<https://www.postgresql.org/docs/current/sql-reindex.html#SQL-REINDEX-CONCURRENTLY>).
 async fn leftovers(client: &Client, scope: &Scope) -> Result<Found, Error> {
     // An index that somebody is rebuilding now looks the same.
@@ -109,7 +117,12 @@ async fn leftovers(client: &Client, scope: &Scope) -> Result<Found, Error> {
         FROM t JOIN pg_catalog.pg_index i ON i.indrelid IN (t.oid, t.reltoastrelid)
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relname ~ '_cc(new|old)[0-9]*$'
+        WHERE NOT i.indisvalid AND c.relkind = 'i' AND EXISTS (
+                SELECT FROM pg_catalog.pg_class o JOIN pg_catalog.pg_index x ON x.indexrelid = o.oid,
+                    pg_catalog.regexp_match(c.relname, '^(.*)_cc(?:new|old)[0-9]*$') m
+                WHERE x.indrelid = i.indrelid AND pg_catalog.starts_with(o.relname, m[1])
+                    AND (o.relname = m[1] OR pg_catalog.octet_length(c.relname::text) > 59)
+                    AND (t.index IS NULL OR o.oid = t.index))
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
                 WHERE p.relid IN (t.oid, t.reltoastrelid))
         ORDER BY 1",
@@ -128,26 +141,26 @@ async fn leftovers(client: &Client, scope: &Scope) -> Result<Found, Error> {
     Ok(if indexes.is_empty() { Found::Nothing } else { Found::Invalid(indexes) })
 }
 
-/// The tables that a `REINDEX` is about, as a query.
+/// The tables that a `REINDEX` is about, as a query, with the index if it is one's.
 fn tables_of(scope: &Scope) -> &'static str {
     match scope {
         Scope::Index(_) => {
-            "SELECT r.oid, r.reltoastrelid FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, x.indexrelid AS index FROM pg_catalog.pg_class r
                 JOIN pg_catalog.pg_index x ON x.indrelid = r.oid
                 WHERE x.indexrelid = pg_catalog.to_regclass($1)"
         }
         Scope::Table(_) => {
-            "SELECT r.oid, r.reltoastrelid FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
                 WHERE r.oid = pg_catalog.to_regclass($1) OR r.oid IN
                     (SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)))"
         }
         Scope::Schema(_) => {
-            "SELECT r.oid, r.reltoastrelid FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
                 JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
                 WHERE s.nspname = $1::text::name AND r.relkind IN ('r', 'm')"
         }
         Scope::Database => {
-            "SELECT r.oid, r.reltoastrelid FROM pg_catalog.pg_class r
+            "SELECT r.oid, r.reltoastrelid, NULL::oid AS index FROM pg_catalog.pg_class r
                 WHERE r.relkind IN ('r', 'm')"
         }
     }

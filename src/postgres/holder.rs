@@ -74,11 +74,15 @@ fn holder(row: &Row) -> Holder {
 }
 
 /// Which migration a session applies and how its script begins. A message of ours
-/// names its migration in a comment, and has more in front of the script than is
-/// worth showing; the server shows its first 1,024 bytes.
+/// names its migration in a comment: behind a statement on its own, else in front of
+/// more than is worth showing. The server shows its first 1,024 bytes.
 fn shown(query: &str) -> (Option<String>, String) {
     let Some((id, rest)) = query.strip_prefix(MARK).and_then(|it| it.split_once(MARK_END)) else {
-        return (None, in_one_line(query));
+        let behind = query.strip_suffix(MARK_END).and_then(|it| it.rsplit_once(MARK));
+        return match behind {
+            Some((sql, id)) => (Some(id.to_owned()), in_one_line(sql)),
+            None => (None, in_one_line(query)),
+        };
     };
     let script = rest.split_once(";\n").map_or("", |(_, script)| script);
     let script = script.split(BEHIND_SCRIPT).next().unwrap_or_default();
@@ -107,6 +111,7 @@ mod tests {
         let long = format!("SELECT {}", "x".repeat(100));
         let cases = [
             ("VACUUM\n  a;", None, "VACUUM a;"),
+            ("VACUUM a; /* migraph 0042_orders */", Some("0042_orders"), "VACUUM a;"),
             (
                 "/* migraph 0042_orders */BEGIN ;SELECT CASE 1 END;\n\n-- a\n--\n CREATE  TABLE a ();\n;RESET SESSION AUTHORIZATION;RESET ROLE;WITH",
                 Some("0042_orders"),

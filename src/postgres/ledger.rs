@@ -248,7 +248,9 @@ impl Ledger {
             self.table("__migrations__")
         );
         let statements = format!(
-            "SELECT migration_id, statement, checksum, finished_at IS NOT NULL, started_at
+            "SELECT migration_id, statement, checksum, finished_at IS NOT NULL, started_at,
+                CASE WHEN session IS NOT NULL
+                    THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text(session -> 'left')) END
                 FROM {} ORDER BY migration_id, statement",
             self.table("__migration_statements__")
         );
@@ -312,6 +314,7 @@ fn started(row: &Row) -> Started {
         checksum: row.get(2),
         finished: row.get(3),
         started_at: timestamp(row, 4),
+        left_behind: row.get(5),
     }
 }
 

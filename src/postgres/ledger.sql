@@ -49,9 +49,10 @@ CREATE TABLE IF NOT EXISTS {schema}.__migration_statements__ (
     batch_id uuid NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
+    session jsonb,
     PRIMARY KEY (migration_id, statement)
 );
-COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: steps of migrations that do not run in one transaction, by their first statement; no finished_at means that nobody knows how it ended';
+COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: steps of migrations that do not run in one transaction, by their first statement; no finished_at means that nobody knows how it ended; session is what the session was like behind it';
 
 INSERT INTO {schema}.__ledger__ (version, tool_version)
 SELECT {version}, {tool_version} WHERE NOT EXISTS (SELECT FROM {schema}.__ledger__);

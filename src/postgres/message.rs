@@ -11,11 +11,15 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_literal;
 
 use super::ledger::Ledger;
+use super::left_behind::captured;
 use crate::engine::Job;
 use crate::model::{Block, CHECKSUM_ALGORITHM, Span};
 
 /// The column that marks a row of the answer as the record of a migration.
-pub(super) const RECEIPT_COLUMN: &str = "migraph_applied_at_us";
+pub(super) const RECEIPT_COLUMN: &str = "migraph_applied_at";
+
+/// How many statements record a migration; the first gives the receipt.
+pub(super) const RECORD_STATEMENTS: usize = 2;
 
 /// The column that marks a row of the answer as the record of a segment.
 pub(super) const SEGMENT_COLUMN: &str = "migraph_segment";
@@ -145,44 +149,62 @@ impl RunContext {
         let nonce = nonce();
         let id = guarded_id(job, &nonce);
         let record = self.record(job, &id, ELAPSED, "pg_catalog.transaction_timestamp()");
+        let fence = self.fence(&nonce);
+        let begin = [&mark(job), "BEGIN ", modes, ";", &timeouts.concat()].concat();
         Frame {
-            opening: format!(
-                "{}BEGIN {modes};{}SELECT {};\n",
-                mark(job),
-                timeouts.concat(),
-                self.fence(&nonce)
-            ),
+            opening: [&begin, "SELECT ", &fence, ";\n"].concat(),
             opening_statements: 2 + timeouts.len(),
             // The line break ends a comment that the script may end in.
-            closing: format!("{BEHIND_SCRIPT}{record};COMMIT"),
-            closing_statements: 3,
+            closing: [BEHIND_SCRIPT, &record, ";COMMIT"].concat(),
+            closing_statements: 2 + RECORD_STATEMENTS,
         }
     }
 
     /// What applies `block` as one transaction and records that it is done, with
-    /// its checksum; the last one also records the migration.
+    /// its checksum; the last one also records the migration. `watched` when the
+    /// block may change the session: the record says that it did not, where that is
+    /// certain before COMMIT.
     pub(super) fn segment_frame(
         &self,
         job: Job<'_>,
-        block: &Block,
-        checksum: &str,
-        last: bool,
+        (block, checksum): (&Block, &str),
+        (watched, last): (bool, bool),
     ) -> Frame {
         let nonce = nonce();
+        let watch = if watched { self.still_the_same() } else { String::new() };
         let id = guarded_id(job, &nonce);
         let progress = format!(
-            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp()) RETURNING statement AS {SEGMENT_COLUMN};",
+            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at,session) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp(),{}) RETURNING statement AS {SEGMENT_COLUMN};",
             self.ledger.statements(),
             block.statements.start + 1,
             escape_literal(&self.batch),
+            if watched { WATCHED } else { "NULL" },
         );
         let record = if last { self.record_of_steps(job) + ";" } else { String::new() };
         Frame {
             opening: format!("{}BEGIN {};SELECT {};\n", mark(job), block.modes, self.fence(&nonce)),
             opening_statements: 2,
-            closing: format!("\n;{AS_OURSELVES}{progress}{record}COMMIT"),
-            closing_statements: 3 + usize::from(last),
+            closing: format!("\n;{watch}{AS_OURSELVES}{progress}{record}COMMIT"),
+            closing_statements: 3 + usize::from(watched) + if last { RECORD_STATEMENTS } else { 0 },
         }
+    }
+
+    /// A statement that looks at the session before a watched segment. In a message of
+    /// its own: pg_stat_activity shows the beginning of a message, and that is to be the
+    /// script's.
+    pub(super) fn watch(&self) -> String {
+        let seen = captured(self.work_key);
+        format!("SELECT pg_catalog.set_config('migraph.session',({seen})::pg_catalog.text,false)")
+    }
+
+    /// A statement that looks again at the end of its transaction, and keeps what it
+    /// sees when that is the same. A difference may end with the transaction, as
+    /// `SET LOCAL` does.
+    fn still_the_same(&self) -> String {
+        let seen = format!("({})::pg_catalog.text", captured(self.work_key));
+        format!(
+            "SELECT pg_catalog.set_config('migraph.session',CASE WHEN pg_catalog.current_setting('migraph.session',true) OPERATOR(pg_catalog.=) {seen} THEN {seen} ELSE '' END,true);"
+        )
     }
 
     /// The statement that records a migration whose steps are all recorded.
@@ -191,7 +213,7 @@ impl RunContext {
         let statements = self.ledger.statements();
         let mine = format!("FROM {statements} WHERE migration_id OPERATOR(pg_catalog.=) {id}");
         let elapsed = format!(
-            "COALESCE((SELECT pg_catalog.round((pg_catalog.sum(EXTRACT(epoch FROM finished_at OPERATOR(pg_catalog.-) started_at)) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3) {mine}),0)"
+            "COALESCE((SELECT pg_catalog.sum(EXTRACT(epoch FROM finished_at OPERATOR(pg_catalog.-) started_at)) OPERATOR(pg_catalog.*) 1000 {mine}),0)"
         );
         let began = format!(
             "COALESCE((SELECT pg_catalog.min(started_at) {mine}),pg_catalog.clock_timestamp())"
@@ -203,42 +225,45 @@ impl RunContext {
     /// the transaction with `nonce`.
     ///
     /// WORK must be granted: no new run is clearing up behind us. RUNKEY must be
-    /// refused: our own coordinator still holds it. Each failure is an integer
-    /// that cannot be read (22P02), which no planner can evaluate beforehand,
-    /// because it holds the backend's pid.
+    /// refused: our own coordinator still holds it.
     pub(super) fn fence(&self, nonce: &str) -> String {
         let Self { work_key, run_key, .. } = self;
         format!(
             "CASE WHEN pg_catalog.pg_try_advisory_xact_lock_shared({work_key}) THEN \
-             CASE WHEN pg_catalog.pg_try_advisory_xact_lock_shared({run_key}) THEN \
-             ('migraph:fence:run '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text \
-             ELSE pg_catalog.set_config('migraph.tx','{nonce}',true) END \
-             ELSE ('migraph:fence:work '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END"
+             CASE WHEN pg_catalog.pg_try_advisory_xact_lock_shared({run_key}) THEN {} \
+             ELSE pg_catalog.set_config('migraph.tx','{nonce}',true) END ELSE {} END",
+            fails("fence:run"),
+            fails("fence:work"),
         )
     }
 
-    /// The statement that records `job` as applied, in both tables, and fails when
+    /// The statements that record `job` as applied, in both tables, and fail when
     /// the row does not get there: a trigger could swallow it. `id`,
     /// `elapsed` (milliseconds) and `started` are SQL expressions.
+    ///
+    /// A row that gets there leaves a mark, without which the second statement
+    /// fails. As one statement, in which that one looked for the row, it took the
+    /// server a fifth more for a tiny migration.
     pub(super) fn record(&self, job: Job<'_>, id: &str, elapsed: &str, started: &str) -> String {
         let migration = job.migration;
         let batch = escape_literal(&self.batch);
         let plain_id = escape_literal(migration.id.as_str());
-        let dependencies: Vec<_> = (migration.header.dependencies.iter())
-            .map(|dependency| escape_literal(dependency.id.as_str()))
-            .collect();
+        // An array's text; no id holds anything that would have to be escaped in it.
+        let dependencies: Vec<_> =
+            (migration.header.dependencies.iter()).map(|it| format!("\"{}\"", it.id)).collect();
         let down = migration.down.as_ref();
         let down_script = down.map(|down| escape_literal(&down.sql(&migration.source)));
         let down_checksum = down.map(|down| escape_literal(&down.checksum.to_hex()));
         let null = || "NULL".to_owned();
         format!(
-            "WITH attempt AS (INSERT INTO {attempts} (batch_id,migration_id,started_at,outcome,backend_pid,host) \
-             VALUES ({batch},{plain_id},{started},'applied',pg_catalog.pg_backend_pid(),{host})), \
-             done AS (INSERT INTO {migrations} (id,name,checksum,checksum_algorithm,down_script,down_checksum,dependencies,applied_at,execution_time_ms,batch_id,layer,tool_version) \
-             VALUES ({id},{name},{checksum},'{CHECKSUM_ALGORITHM}',{down_script},{down_checksum},ARRAY[{dependencies}]::pg_catalog.text[],pg_catalog.clock_timestamp(),{elapsed},{batch},{layer},'{version}') \
-             RETURNING (EXTRACT(epoch FROM applied_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8 AS at, execution_time_ms AS ms) \
-             SELECT CASE WHEN EXISTS (SELECT FROM done) THEN (SELECT at FROM done) \
-             ELSE ('migraph:unrecorded '||pg_catalog.pg_backend_pid())::pg_catalog.int8 END AS {RECEIPT_COLUMN}, (SELECT ms FROM done) AS ms",
+            "INSERT INTO {migrations} (id,name,checksum,checksum_algorithm,down_script,down_checksum,dependencies,applied_at,execution_time_ms,batch_id,layer,tool_version) \
+             VALUES ({id},{name},{checksum},'{CHECKSUM_ALGORITHM}',{down_script},{down_checksum},'{{{dependencies}}}',pg_catalog.clock_timestamp(),{elapsed},{batch},{layer},'{version}') \
+             RETURNING EXTRACT(epoch FROM applied_at) AS {RECEIPT_COLUMN},execution_time_ms,\
+             pg_catalog.set_config('migraph.tx','recorded',true);\
+             INSERT INTO {attempts} (batch_id,migration_id,started_at,outcome,backend_pid,host) \
+             VALUES ({batch},CASE WHEN {recorded} THEN {plain_id} ELSE {unrecorded} END,{started},'applied',pg_catalog.pg_backend_pid(),{host})",
+            recorded = is_marked("recorded"),
+            unrecorded = fails("unrecorded"),
             attempts = self.ledger.table("__migration_attempts__"),
             migrations = self.ledger.table("__migrations__"),
             host = escape_literal(&self.host),
@@ -253,23 +278,46 @@ impl RunContext {
     }
 }
 
-/// Milliseconds since the transaction began.
-const ELAPSED: &str = "pg_catalog.round((EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000)::pg_catalog.numeric,3)";
+/// What [`RunContext::still_the_same`] has kept.
+const WATCHED: &str = "NULLIF(pg_catalog.current_setting('migraph.session'),'')::pg_catalog.jsonb";
+
+/// Milliseconds since the transaction began; the ledger's column rounds them.
+const ELAPSED: &str = "EXTRACT(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.transaction_timestamp()) OPERATOR(pg_catalog.*) 1000";
 
 fn mark(job: Job<'_>) -> String {
     format!("{MARK}{}{MARK_END}", job.migration.id)
+}
+
+/// The statement `sql` with the mark behind it, where the server's error positions do
+/// not have to know of it.
+pub(super) fn marked_behind(job: Job<'_>, sql: &str) -> String {
+    format!("{sql} {}", mark(job))
 }
 
 fn nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
+/// An expression of type text that fails with a message that holds `migraph:` and
+/// `what`, which [`super::failure::guard`] looks for: no setting can have that name.
+/// It is cheap to parse, and no planner evaluates it beforehand, since settings change.
+fn fails(what: &str) -> String {
+    format!("pg_catalog.current_setting('migraph:{what}')")
+}
+
+/// An expression that is true when the transaction has the mark `value`.
+fn is_marked(value: &str) -> String {
+    format!("pg_catalog.current_setting('migraph.tx',true) OPERATOR(pg_catalog.=) '{value}'")
+}
+
 /// The id as an expression that fails unless the transaction that was marked with
 /// `nonce` is still the one that runs.
 fn guarded_id(job: Job<'_>, nonce: &str) -> String {
     format!(
-        "CASE WHEN pg_catalog.current_setting('migraph.tx',true) OPERATOR(pg_catalog.=) '{nonce}' THEN {} ELSE ('migraph:ended '||pg_catalog.pg_backend_pid())::pg_catalog.int4::pg_catalog.text END",
+        "CASE WHEN {} THEN {} ELSE {} END",
+        is_marked(nonce),
         escape_literal(job.migration.id.as_str()),
+        fails("ended"),
     )
 }
 

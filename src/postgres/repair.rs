@@ -12,6 +12,9 @@ use crate::engine::{Job, Progress};
 use crate::model::Migration;
 use crate::parse::statement_checksum;
 
+/// Whoever says where a script goes on has seen to what it needs there.
+const NOTHING_LEFT: &str = r#"'{"left": []}'::pg_catalog.jsonb"#;
+
 /// What is true of a migration that runs step by step, by somebody's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repair {
@@ -20,6 +23,9 @@ pub enum Repair {
     /// All steps before the one with this number are done, as the file has them
     /// now, and none from there on.
     ResumeAt(usize),
+    /// What the steps before the one with this number left in their session is not
+    /// needed behind them.
+    WithoutSession(usize),
     /// All of it is done.
     MarkApplied,
 }
@@ -64,6 +70,9 @@ impl RunContext {
             Repair::RetryFrom(number) => format!(
                 "DELETE FROM {statements} WHERE migration_id = {id} AND statement >= {number}"
             ),
+            Repair::WithoutSession(number) => format!(
+                "UPDATE {statements} SET session = COALESCE(session, '{{}}') || {NOTHING_LEFT} WHERE migration_id = {id} AND statement < {number}"
+            ),
             Repair::ResumeAt(number) => self.steps_before(migration, number),
             Repair::MarkApplied => {
                 let job = Job { migration, layer: 0, progress: Progress::default() };
@@ -92,10 +101,10 @@ impl RunContext {
             // Writing to a string cannot fail.
             let _ = write!(
                 sql,
-                ";INSERT INTO {statements} AS s (migration_id, statement, checksum, batch_id, started_at, finished_at) \
-                 VALUES ({id}, {}, '{checksum}', {batch}, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp()) \
+                ";INSERT INTO {statements} AS s (migration_id, statement, checksum, batch_id, started_at, finished_at, session) \
+                 VALUES ({id}, {}, '{checksum}', {batch}, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), {NOTHING_LEFT}) \
                  ON CONFLICT (migration_id, statement) DO UPDATE SET checksum = excluded.checksum, \
-                 finished_at = COALESCE(s.finished_at, s.started_at)",
+                 finished_at = COALESCE(s.finished_at, s.started_at), session = COALESCE(s.session, '{{}}') || {NOTHING_LEFT}",
                 step.number(),
             );
         }

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::io::Cursor;
 
 use futures_util::{SinkExt, StreamExt, pin_mut};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, Unit};
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
 use super::engine::Run;
 use super::failure;
-use super::message::{Frame, Message, Place, RECEIPT_COLUMN, SEGMENT_COLUMN};
+use super::message::{Frame, Message, Place, RECEIPT_COLUMN, RECORD_STATEMENTS, SEGMENT_COLUMN};
 use super::notices;
 use super::resolve::{FOUND, resolve};
 use super::session::Session;
@@ -238,7 +238,8 @@ impl Tally {
 
     /// True when `COMMIT` is complete too.
     fn is_committed(&self) -> bool {
-        self.behind_record.is_some_and(|behind| behind >= 2)
+        let before_commit = if self.receipt.is_some() { RECORD_STATEMENTS } else { 1 };
+        self.behind_record.is_some_and(|behind| behind > before_commit)
     }
 }
 
@@ -247,6 +248,29 @@ pub(super) fn receipt(row: &SimpleQueryRow) -> Option<Receipt> {
     if row.columns().first()?.name() != RECEIPT_COLUMN {
         return None;
     }
-    let applied_at = Timestamp::from_microsecond(row.get(0)?.parse().ok()?).ok()?;
-    Some(Receipt { applied_at, execution_time_ms: row.get(1)?.parse().ok()? })
+    Some(Receipt {
+        applied_at: instant(row.get(0)?)?,
+        execution_time_ms: row.get(1)?.parse().ok()?,
+    })
+}
+
+/// From seconds since 1970. A double is exact to the microsecond for centuries.
+fn instant(seconds: &str) -> Option<Timestamp> {
+    let since = SignedDuration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+    Timestamp::from_duration(since).ok()?.round(Unit::Microsecond).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_exact_to_the_microsecond() {
+        for micros in [1_763_698_847_138_857_i64, 1_763_698_847_000_001, 4_102_444_799_999_999] {
+            let seconds = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+            assert_eq!(instant(&seconds), Timestamp::from_microsecond(micros).ok(), "{seconds}");
+        }
+        assert_eq!(instant("1763698847"), Timestamp::from_second(1_763_698_847).ok());
+        assert_eq!(instant("never"), None);
+    }
 }

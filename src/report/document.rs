@@ -344,6 +344,7 @@ impl UpBody {
                 Ended::Complete if report.planned.plan.is_empty() => "nothing-to-do",
                 Ended::Complete => "applied",
                 Ended::Failed => "failed",
+                Ended::Stopped if report.lock_lost => "failed",
                 Ended::Stopped => "stopped",
             },
             batch_id: report.batch.clone(),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::text::duration;
 use crate::graph::{MigrationGraph, Node};
+use crate::model::is_disguise;
 use crate::ops::Planned;
 
 /// A DOT document: layers as ranks, the critical path in red.
@@ -56,6 +57,6 @@ fn quoted(text: &str) -> String {
 /// Inside DOT's quotes, where entities are read as in HTML; control characters
 /// cannot be shown.
 fn escaped(text: &str) -> String {
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible: String = text.chars().map(|c| if is_disguise(c) { ' ' } else { c }).collect();
     visible.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
 }

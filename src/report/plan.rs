@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::status::how_far;
 use super::text::{count, duration, wrapped};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::Migration;
@@ -60,6 +61,9 @@ fn entry(graph: &MigrationGraph, planned: &Planned, node: Node, critical: bool) 
     let mut out = format!("{mark} {:<56} {time:>11}", migration.id);
     for flag in flags(migration) {
         let _ = write!(out, "\n      {flag}");
+    }
+    if let Some(unfinished) = planned.comparison.unfinished.get(&node) {
+        let _ = write!(out, "\n      unfinished: {}", how_far(&migration.up, unfinished));
     }
     if let Some(why) = planned.plan.separation().is_alone(node) {
         let _ = write!(out, "\n      runs alone: {why}");

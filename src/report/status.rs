@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::text::count;
 use crate::graph::MigrationGraph;
+use crate::model::Script;
 use crate::ops::Status;
+use crate::plan::Unfinished;
 
 /// One line a migration, then the totals.
 pub(crate) fn render(graph: &MigrationGraph, status: &Status) -> String {
@@ -28,17 +30,20 @@ pub(crate) fn render(graph: &MigrationGraph, status: &Status) -> String {
         let _ = writeln!(out, "{}", line(state, graph.id(*node).as_str(), None));
         if let Some(unfinished) = unfinished {
             let script = &graph.migration(*node).up;
-            let (done, all) = (unfinished.statements_done(script), script.statements.len());
-            let _ = write!(out, "           {done} of {all} statements done");
-            if let Some(started) = unfinished.interrupted() {
-                let _ =
-                    write!(out, ", statement {} begun and not known to be done", started.statement);
-            }
-            out.push('\n');
+            let _ = writeln!(out, "           {}", how_far(script, unfinished));
         }
     }
     out.push_str(&totals(status));
     out
+}
+
+/// How far earlier runs have come with a script that runs step by step.
+pub(crate) fn how_far(script: &Script, unfinished: &Unfinished) -> String {
+    let (done, all) = (unfinished.statements_done(script), script.statements.len());
+    let begun = unfinished
+        .interrupted()
+        .map(|started| format!(", statement {} begun and not known to be done", started.statement));
+    format!("{done} of {all} statements done{}", begun.unwrap_or_default())
 }
 
 fn line(state: &str, id: &str, record: Option<&crate::plan::Applied>) -> String {

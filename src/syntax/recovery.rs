@@ -6,7 +6,7 @@
 //! detached. Read from the leading words, as everything that decides how a
 //! statement is run.
 
-use super::statements::statements;
+use super::statements::{StatementTokens, statements};
 use super::token::lex;
 use super::words::{Words, unquoted};
 
@@ -19,14 +19,7 @@ pub enum Recovery {
     /// It need not be told: a second time does no harm.
     Repeat,
     /// `CREATE INDEX CONCURRENTLY`.
-    CreateIndex {
-        /// The index as PostgreSQL stores it. It is in the schema of its table.
-        index: String,
-        /// Its table.
-        table: String,
-        /// An index of that name is enough for it.
-        if_not_exists: bool,
-    },
+    CreateIndex(Box<WantedIndex>),
     /// `DROP INDEX CONCURRENTLY` of this one.
     DropIndex(String),
     /// `REINDEX … CONCURRENTLY`. A second time does no harm, but the first may
@@ -43,6 +36,23 @@ pub enum Recovery {
     CreateShared(Shared),
     /// `DROP DATABASE` or `DROP TABLESPACE`.
     DropShared(Shared),
+}
+
+/// The index that a statement makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedIndex {
+    /// Its name as PostgreSQL stores it. It is in the schema of its table.
+    pub index: String,
+    /// Its table.
+    pub table: String,
+    /// Its table's name without the schema.
+    pub bare_table: String,
+    /// It refuses duplicates.
+    pub unique: bool,
+    /// An index of that name is enough for the statement.
+    pub if_not_exists: bool,
+    /// What stands behind the table's name, as it is written.
+    pub definition: String,
 }
 
 /// What a `REINDEX` is about.
@@ -75,7 +85,7 @@ pub fn recovery_of(sql: &str) -> Recovery {
     };
     let words = Words::of(statement);
     let found = match words.get(0) {
-        "create" => create(&words),
+        "create" => create(statement, &words),
         "drop" => drop(&words),
         "alter" => alter(&words),
         "reindex" => reindex(&words),
@@ -87,19 +97,28 @@ pub fn recovery_of(sql: &str) -> Recovery {
 
 /// `CREATE [UNIQUE] INDEX CONCURRENTLY [[IF NOT EXISTS] name] ON [ONLY] table`. What
 /// name the server gives to one without, nobody can say.
-fn create(words: &Words) -> Option<Recovery> {
+fn create(statement: StatementTokens<'_>, words: &Words) -> Option<Recovery> {
     if words.get(1) == "database" || words.get(1) == "tablespace" {
         return shared(words, 2).map(Recovery::CreateShared);
     }
-    let at = if words.get(1) == "unique" { 2 } else { 1 };
+    let unique = words.get(1) == "unique";
+    let at = 1 + usize::from(unique);
     if !words.are(at, &["index", "concurrently"]) || words.get(at + 2) == "on" {
         return None;
     }
     let if_not_exists = words.are(at + 2, &["if", "not", "exists"]);
     let (index, on) = words.name(at + if if_not_exists { 5 } else { 2 })?;
     let only = usize::from(words.get(on + 1) == "only");
-    let (table, _) = words.name(on + 1 + only).filter(|_| words.get(on) == "on")?;
-    Some(Recovery::CreateIndex { index: unquoted(&index), table, if_not_exists })
+    let (table, behind) = words.name(on + 1 + only).filter(|_| words.get(on) == "on")?;
+    let end = statement.significant().last()?.span().end;
+    Some(Recovery::CreateIndex(Box::new(WantedIndex {
+        index: unquoted(&index),
+        table,
+        bare_table: words.get(behind - 1).to_owned(),
+        unique,
+        if_not_exists,
+        definition: statement.source()[words.span_from(behind).start..end].to_owned(),
+    })))
 }
 
 fn drop(words: &Words) -> Option<Recovery> {
@@ -157,8 +176,16 @@ fn reindex(words: &Words) -> Option<Recovery> {
 mod tests {
     use super::*;
 
-    fn index(index: &str, table: &str, if_not_exists: bool) -> Recovery {
-        Recovery::CreateIndex { index: index.into(), table: table.into(), if_not_exists }
+    /// A unique one has `IF NOT EXISTS` here, too.
+    fn index(index: &str, (table, bare): (&str, &str), unique: bool, definition: &str) -> Recovery {
+        Recovery::CreateIndex(Box::new(WantedIndex {
+            index: index.into(),
+            table: table.into(),
+            bare_table: bare.into(),
+            unique,
+            if_not_exists: unique,
+            definition: definition.into(),
+        }))
     }
 
     fn detach(parent: &str, partition: &str) -> Recovery {
@@ -171,15 +198,15 @@ mod tests {
         let cases = [
             (
                 "create unique index concurrently if not exists I on only s.T using gin (a)",
-                index("i", "s.t", true),
+                index("i", ("s.t", "t"), true, "using gin (a)"),
             ),
             (
-                "CREATE INDEX CONCURRENTLY \"My\"\"I\" ON \"S\".t(a);",
-                index("My\"I", "\"S\".t", false),
+                "CREATE INDEX CONCURRENTLY \"My\"\"I\" ON \"S\".t(a) ; ",
+                index("My\"I", ("\"S\".t", "t"), false, "(a)"),
             ),
             (
                 &format!("CREATE INDEX CONCURRENTLY {long} ON t (a)"),
-                index(&"é\"".repeat(21), "t", false),
+                index(&"é\"".repeat(21), ("t", "t"), false, "(a)"),
             ),
             ("CREATE INDEX CONCURRENTLY ON t(a)", Recovery::Ask),
             ("CREATE INDEX CONCURRENTLY U&\"d\" ON t(a)", Recovery::Ask),

@@ -163,6 +163,12 @@ fn losing_the_lock_cancels_what_runs_and_ends_the_run() {
     let cancelled =
         "SELECT count(*) FROM migraph.__migration_attempts__ WHERE outcome = 'cancelled'";
     assert_eq!(project.database.sql(cancelled), "2", "recorded without the lock's session");
+    let run = project.start(&["up", "--jobs", "2", "--format", "json"]);
+    running(&project.database, "pg_sleep(600)", 2);
+    project.database.sql(idle);
+    let document = run.end().exits(1).json();
+    assert_eq!(document["outcome"], "failed");
+    assert_eq!(document["errors"][0]["code"], "lock-lost");
 }
 
 #[test]

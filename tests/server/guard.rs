@@ -10,7 +10,7 @@ use migraph::model::{
 };
 use migraph::postgres::{Ledger, Postgres, Reached, RunLock, Target, Timeouts};
 
-use super::harness::{Database, Project, block_on, database};
+use super::harness::{Database, Project, block_on, connect, database};
 
 /// A migration as the parser would never make it: its SQL taken for one statement.
 fn unparsed(sql: &str, in_steps: bool) -> Migration {
@@ -32,8 +32,9 @@ fn unparsed(sql: &str, in_steps: bool) -> Migration {
     Migration { id, source, header: Header::default(), up, down: None }
 }
 
-/// Sends `migration` as `up` would; says the failure's kind and message.
-fn apply(database: &Database, migration: &Migration) -> (FailureKind, String) {
+/// Sends `migration` as `up` would, when somebody else has run `before`; says the
+/// failure's kind and message.
+fn apply(database: &Database, migration: &Migration, before: &str) -> (FailureKind, String) {
     let config: tokio_postgres::Config = database.url().parse().unwrap();
     block_on(async {
         let Reached { client, target, .. } = Target::new(&config).reach(&mut |_| {}).await.unwrap();
@@ -46,6 +47,8 @@ fn apply(database: &Database, migration: &Migration) -> (FailureKind, String) {
             Postgres::new(&target, &lock, (&ledger, batch), (1, Timeouts::default())).unwrap();
         let mut worker = engine.worker().await.unwrap();
         worker.prepare().await.unwrap();
+        let somebody = connect(&database.url()).await;
+        somebody.batch_execute(before).await.unwrap();
         let job = Job { migration, layer: 0, progress: Progress::default() };
         let failure = worker.apply(job, &|_| {}).await.expect_err("the guard holds");
         assert!(!worker.is_usable(), "a session of unknown state is never used again");
@@ -66,7 +69,7 @@ fn a_script_that_ends_its_transaction_is_not_recorded() {
     for sql in ends {
         for in_steps in [false, true] {
             let database = database();
-            let (kind, message) = apply(&database, &unparsed(sql, in_steps));
+            let (kind, message) = apply(&database, &unparsed(sql, in_steps), "");
             assert_eq!(kind, FailureKind::Unknown, "{sql}: {message}");
             assert!(
                 message.contains("not in the transaction that migraph began"),
@@ -75,6 +78,31 @@ fn a_script_that_ends_its_transaction_is_not_recorded() {
             let recorded = "SELECT (SELECT count(*) FROM migraph.__migrations__), (SELECT count(*) FROM migraph.__migration_statements__)";
             assert_eq!(database.sql(recorded), "0|0", "{sql}");
             assert_eq!(database.sql("SELECT to_regclass('b') IS NULL"), "t", "{sql}");
+        }
+    }
+}
+
+/// The keys are those that every version of migraph has.
+#[test]
+fn nothing_runs_behind_the_fence() {
+    let taken_over = "SELECT pg_advisory_lock(-760640730241581775)";
+    let coordinator_gone = "DO $$ BEGIN
+        PERFORM pg_terminate_backend(pid) FROM pg_locks WHERE mode = 'ExclusiveLock' AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+        WHILE EXISTS (SELECT FROM pg_locks WHERE mode = 'ExclusiveLock' AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+    END $$";
+    let cases = [
+        (taken_over, "another run is taking over: it is waiting for this one to end"),
+        (coordinator_gone, "this run has lost its lock: its coordinator's session is gone"),
+    ];
+    for (before, expected) in cases {
+        for in_steps in [false, true] {
+            let database = database();
+            let migration = unparsed("CREATE TABLE a ();", in_steps);
+            let found = apply(&database, &migration, before);
+            assert_eq!(found, (FailureKind::NotStarted, expected.to_owned()), "{in_steps}");
+            assert_eq!(database.sql("SELECT to_regclass('a') IS NULL"), "t");
         }
     }
 }

@@ -232,8 +232,18 @@ impl Running {
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
+    /// Waits for its end. One that does not end is a failure, not a test run that
+    /// hangs.
     pub fn end(self) -> Ended {
-        Ended::of(self.0.wait_with_output().unwrap())
+        let pid = self.0.id();
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(self.0.wait_with_output().unwrap()));
+        if let Ok(output) = end.recv_timeout(Duration::from_mins(5)) {
+            return Ended::of(output);
+        }
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        panic!("it did not end: {:?}", end.recv());
     }
 }
 

@@ -4,14 +4,14 @@ use nix::sys::signal::Signal;
 
 use super::harness::{Ended, Project};
 
-const INDEXES: &str = "SELECT string_agg(relname || ' ' || indisvalid, ', ' ORDER BY relname)
+pub const INDEXES: &str = "SELECT string_agg(relname || ' ' || indisvalid, ', ' ORDER BY relname)
     FROM pg_index JOIN pg_class ON oid = indexrelid
     WHERE relnamespace = 'public'::regnamespace";
-const STATEMENTS: &str =
+pub const STATEMENTS: &str =
     "SELECT statement, finished_at IS NOT NULL FROM migraph.__migration_statements__ ORDER BY 1";
 
 /// A table `t` with the rows 1 to 3, and a migration `0002_i` that is `sql`.
-fn project(sql: &str) -> Project {
+pub fn project(sql: &str) -> Project {
     let table = "CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2), (3);";
     let project = Project::new(&[("0001_t", "", table), ("0002_i", "0001_t", sql)]);
     project.run(&["up", "--target", "0001_t"]).exits(0);
@@ -20,17 +20,17 @@ fn project(sql: &str) -> Project {
 
 /// Starts `up`, kills it while its statement waits for a session that has run
 /// `hold`, and lets that session go.
-fn kill_while_held(project: &Project, hold: &str, waits: &str) {
+pub fn kill_while_held(project: &Project, hold: &str, waits: &str) {
     let holder = project.database.hold(hold);
     let run = project.start(&["up"]);
     let waiting = format!(
-        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{waits}%'"
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '{waits}%'"
     );
     project.database.until(&waiting, "t");
     run.signal(Signal::SIGKILL);
     run.end();
     project.database.sql(&format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '{waits}%'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{waits}%'"
     ));
     drop(holder);
     project.database.until_gone();
@@ -130,14 +130,14 @@ fn what_a_cancelled_statement_leaves_is_for_the_next_run() {
     let project = project("VACUUM t;\nCREATE INDEX CONCURRENTLY i ON t (a);");
     let holder = project.database.hold("BEGIN; INSERT INTO t VALUES (4);");
     let run = project.start(&["up"]);
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'CREATE INDEX%'";
     project.database.until(waiting, "1");
     run.signal(Signal::SIGTERM);
     run.end().exits(143).says(&[
         "cancelled 0002_i: statement 2 is not done, those before it are",
         "which the next try drops: public.i",
     ]);
-    assert_eq!(project.database.sql(STATEMENTS), "1|t");
+    assert_eq!(project.database.sql(STATEMENTS), "1|t\n2|f");
     drop(holder);
     heals(&project, "dropped the INVALID index public.i");
     assert_eq!(project.database.sql(INDEXES), "i true");

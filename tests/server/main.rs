@@ -19,6 +19,7 @@ mod fingerprint;
 mod guard;
 mod harness;
 mod healing;
+mod left_behind;
 mod locks;
 mod lost;
 mod notices;

@@ -10,7 +10,7 @@ mod sarif;
 
 use std::path::PathBuf;
 
-use crate::model::{Code, Diagnostic, Place, Severity, shown_path};
+use crate::model::{Code, Diagnostic, Place, Severity, is_disguise, shown_path};
 
 /// One thing that is wrong: with the files, or with the command.
 pub(crate) struct Finding {
@@ -100,14 +100,14 @@ fn shown_place(place: &Place) -> String {
     }
 }
 
-/// `text` with its control characters as escapes, but for line breaks: a hostile
+/// `text` with what would disguise it as escapes, but for line breaks: a hostile
 /// name must not reach a terminal, and XML has no place for most of them.
 fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' => shown.push(c),
-            c if c.is_control() => shown.extend(c.escape_default()),
+            c if is_disguise(c) => shown.extend(c.escape_default()),
             c => shown.push(c),
         }
     }

@@ -40,8 +40,9 @@ impl Draft<'_> {
     }
 
     fn bare(&mut self) {
-        match self.rng.u8(0..12) {
+        match self.rng.u8(0..14) {
             0..=2 => self.index(),
+            12..=13 => self.session(),
             3 => self.drop_index(),
             4..=5 => self.reindex(),
             6..=7 if self.version >= 14 => self.detach(),
@@ -272,6 +273,21 @@ impl Draft<'_> {
         let file = self.concurrently(number);
         let sql = format!("VACUUM t{number};\n");
         self.add("vacuum", &[file], File { sql, ..File::default() });
+    }
+
+    /// A table that is another one without a setting that no statement names.
+    fn session(&mut self) {
+        let name = self.name();
+        let sql = format!(
+            "BEGIN;\nCREATE TABLE d_{name} (n int);\nCREATE SCHEMA s_{name};\nCREATE TABLE s_{name}.d_{name} (n int);\nCOMMIT;\n\
+             DO $$ BEGIN PERFORM set_config('search_path', 's_{name}, public', false); END $$;\n\
+             CREATE INDEX CONCURRENTLY i_{name} ON d_{name} (n);\n{}\
+             INSERT INTO counters SELECT '{name}', 1 FROM pg_class\n\
+                 WHERE oid = 'd_{name}'::regclass AND relnamespace = 's_{name}'::regnamespace;\n{SHARED}",
+            self.nap(),
+        );
+        let file = File { sql, counters: vec![name], only_settings: Some(4), ..File::default() };
+        self.add("session", &[], file);
     }
 
     /// Rows, an index and rows again, under a setting that must hold to the end.

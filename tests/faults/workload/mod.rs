@@ -58,6 +58,9 @@ pub struct File {
     /// For a statement that only a look at the data can decide: what is true when it
     /// has done its work.
     pub witnesses: BTreeMap<i32, String>,
+    /// The statement that changes the session in a way that nobody can read, and does
+    /// nothing else.
+    pub only_settings: Option<i32>,
 }
 
 /// A table that several migrations work on.
