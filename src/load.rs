@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, shown_path};
+use crate::model::{
+    Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, shown_path,
+};
 use crate::parse::{self, BrokenFile, DeclaredSet, Depth, ParsedFile, Unlisted};
 use crate::sql::Reading;
 use crate::syntax::on_large_stack;
