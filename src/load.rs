@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place, Source, shown_path};
-use crate::parse::{self, Depth, ParsedFile, Unlisted};
+use crate::model::{
+    Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, shown_path,
+};
+use crate::parse::{self, BrokenFile, DeclaredSet, Depth, ParsedFile, Unlisted};
 use crate::sql::Reading;
 use crate::syntax::on_large_stack;
 
@@ -50,10 +52,7 @@ pub struct Loaded {
 /// Files and directories whose names begin with `.` are left out; symbolic links
 /// are followed. The order is that of the paths, so it is the same everywhere.
 pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
-    let files = files(&options.dir)?;
-    let depth = options.depth;
-    let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
-    let set = parse::settle(parsed, options.unlisted);
+    let set = parsed(options)?;
     let mut diagnostics = set.diagnostics;
     let graph = match graph::build(set.migrations, &set.broken) {
         Ok(graph) => Some(graph),
@@ -70,6 +69,27 @@ pub fn load(options: &LoadOptions) -> Result<Loaded, Diagnostics> {
         }
         _ => Err(diagnostics),
     }
+}
+
+/// The migrations of a directory in which some files are broken. These stand in it
+/// as if they did nothing, and without a reading: it is there to be looked at, and
+/// never to be planned. `None` when the dependencies make no graph either.
+pub fn around_broken(options: &LoadOptions) -> Option<Loaded> {
+    let mut set = parsed(options).ok()?;
+    let nothing = parse::parse("nothing.sql".into(), b"SELECT 1;".to_vec(), Depth::Syntax);
+    let (up, _) = nothing.scripts?;
+    set.migrations.extend(set.broken.into_iter().map(|BrokenFile { id, source, header }| {
+        Migration { id, source, header, up: up.clone(), down: None }
+    }));
+    let graph = graph::build(set.migrations, &[]).ok()?;
+    Some(Loaded { graph, readings: set.readings, warnings: Diagnostics::new() })
+}
+
+fn parsed(options: &LoadOptions) -> Result<DeclaredSet, Diagnostics> {
+    let files = files(&options.dir)?;
+    let depth = options.depth;
+    let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
+    Ok(parse::settle(parsed, options.unlisted))
 }
 
 /// Nobody reads more than [`MAX_PROBLEMS`], and each costs a look for its line.

@@ -166,3 +166,35 @@ fn deep_nesting_is_survived() {
         }
     });
 }
+
+#[test]
+fn what_goes_round_or_forks_often_is_survived() {
+    let calls = |n: usize| {
+        let all: String = (0..n).map(|i| format!("perform f{i}();")).collect();
+        let one = |i| {
+            format!(
+                "create function f{i}() returns int language plpgsql as $$ begin {all} return 1; end $$;"
+            )
+        };
+        (0..n).map(one).collect::<String>() + "select f0();"
+    };
+    let fork = |i| format!("create view v{} as select a.id from v{i} a, v{i} b;", i + 1);
+    let scripts = [
+        "create view a as select 1 as x; create view b as select * from a;
+         create or replace view a as select * from b; select x from a; insert into b values (1)"
+            .to_owned(),
+        "create table a(); create table b() inherits (a); alter table a inherit b;
+         alter table a add c int; insert into a values (1); drop table a cascade"
+            .to_owned(),
+        "create table t(id int); create view v0 as select id from t;".to_owned()
+            + &(0..60).map(fork).collect::<String>()
+            + "select * from v60",
+        calls(40),
+    ];
+    on_large_stack(|| {
+        for sql in scripts {
+            let time = best(|| drop(footprint(&mut Catalogue::default(), &sql)));
+            assert!(time < Duration::from_secs(2), "{time:?}: {}", &sql[..80]);
+        }
+    });
+}

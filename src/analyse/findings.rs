@@ -1,6 +1,6 @@
 //! What the SQL says about the headers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
 use super::needs::{Strictness, Why, needs};
@@ -8,7 +8,7 @@ use super::order::implied;
 use super::undeclared::{Undeclared, undeclared};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Code, Dependency, Diagnostic, Diagnostics, Place, Span};
-use crate::sql::Touch;
+use crate::sql::{Footprint, Touch};
 
 /// Everything that `analysis` finds in `graph`, in no particular order.
 pub fn findings(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
@@ -33,18 +33,63 @@ impl Finder<'_> {
             it.need.why == Why::ColumnOrder && !ordered.contains(&(it.dependency, it.dependent))
         });
         let columns = strict.map(|pair| self.column_order(pair));
-        pairs.iter().map(|pair| self.missing(*pair)).chain(columns).collect()
+        let errors = pairs.iter().map(|pair| self.missing(*pair));
+        errors.chain(columns).chain(self.around_opaque(&pairs)).collect()
+    }
+
+    /// A migration that could not be read, and those that stand in no order with it:
+    /// whether that matters nobody can tell, so it is no error.
+    fn around_opaque(&self, errors: &[Undeclared]) -> Diagnostics {
+        if self.analysis.footprints().iter().all(Footprint::is_clear) {
+            return vec![];
+        }
+        let mut declared = self.declared();
+        for pair in errors.iter().filter(|pair| pair.dependency < pair.dependent) {
+            declared[pair.dependent].push(pair.dependency);
+        }
+        let footprints = self.analysis.footprints();
+        let anything = |cell, _| self.analysis.catalogue().is_anything(cell);
+        let mut unordered: BTreeMap<usize, (Span, Vec<usize>)> = BTreeMap::new();
+        for pair in undeclared(footprints, &declared, Strictness::Relaxed, anything) {
+            let (opaque, span, other) = match footprints[pair.dependent].is_clear() {
+                true => (pair.dependency, pair.need.earlier, pair.dependent),
+                false => (pair.dependent, pair.need.later, pair.dependency),
+            };
+            unordered.entry(opaque).or_insert((span, Vec::new())).1.push(other);
+        }
+        unordered
+            .into_iter()
+            .map(|(place, (span, others))| self.unread(place, span, &others))
+            .collect()
+    }
+
+    fn unread(&self, place: usize, span: Span, others: &[usize]) -> Diagnostic {
+        let node = |place: usize| self.analysis.order()[place];
+        let mut ids: Vec<_> = others.iter().map(|it| self.graph.id(node(*it)).as_str()).collect();
+        ids.sort_unstable();
+        let message = format!(
+            "`{}` cannot be read in whole, and stands in no order with {}",
+            self.graph.id(node(place)),
+            ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+        );
+        Diagnostic::warning(Code::UndeclaredDependency, message)
+            .at(self.place(node(place), span, "what this touches cannot be told"))
+            .help("say which comes first where one needs the other: nothing else here can tell")
+    }
+
+    /// What each migration declares, by places in the replay.
+    fn declared(&self) -> Vec<Vec<usize>> {
+        let parents = |node: &Node| {
+            let parents = self.graph.dependencies(*node);
+            parents.into_iter().map(|parent| self.analysis.place(parent)).collect()
+        };
+        self.analysis.order().iter().map(parents).collect()
     }
 
     /// What only the body of a function says that nobody called, and what a statement
     /// may do that could not be read, is no reason for an error.
     fn pairs(&self, strictness: Strictness) -> Vec<Undeclared> {
-        let Self { graph, analysis } = self;
-        let parents = |node: &Node| {
-            let parents = graph.dependencies(*node);
-            parents.into_iter().map(|parent| analysis.place(parent)).collect()
-        };
-        let declared: Vec<Vec<usize>> = analysis.order().iter().map(parents).collect();
+        let (analysis, declared) = (self.analysis, self.declared());
         let counts = |cell, touch: Touch| !touch.soft && !analysis.catalogue().is_anything(cell);
         undeclared(analysis.footprints(), &declared, strictness, counts)
     }

@@ -196,6 +196,31 @@ mod tests {
             "1<0 2<1",
         ),
         (
+            "a function that alters the table it is given",
+            "create function f(t regclass) returns void language plpgsql as $$ begin execute format('alter table %s add c int', t); end $$ | create table a(x int) | select f('a') | create index on a(c)",
+            "2<0,1 3<2",
+        ),
+        (
+            "by name, by default, in a loop, and of several the one that takes as many",
+            "create function f(t text, c text default 'c') returns void language plpgsql as $$ declare s text; begin s := 'alter table ' || quote_ident(t); execute s || ' add ' || c || ' int'; end $$; create function f() returns void language plpgsql as $$ begin execute (select 1); end $$ | create table a(x int); create table b(x int) | do $$ declare n text; begin foreach n in array array['a', 'b'] loop perform f(t := n); end loop; end $$ | create index on b(c)",
+            "2<0,1 3<2",
+        ),
+        (
+            "a variable is the same at both places",
+            "create table a(x int); create table b(x int) | do $$ declare n text; begin foreach n in array array['a', 'b'] loop execute format('create index %I_idx on %I (x)', n, n); end loop; end $$ | drop index a_idx | drop index b_idx",
+            "1<0 2<1 3<1",
+        ),
+        (
+            "a role that a setting names",
+            "create table a(x int) | create table b(x int) | do $$ declare r text = coalesce(current_setting('r', true), 'r'); begin execute 'grant all on a to ' || r; end $$",
+            "2<0",
+        ),
+        (
+            "a partition of a partition",
+            "create table a(x int) partition by list (x) | create table b partition of a default partition by list (x) | create table c partition of b default | alter table a add y int | create index on c(y)",
+            "1<0 2<1 3<2 4<3",
+        ),
+        (
             "quoted names differ",
             "create table \"A\"(x int) | create table a(x int) | select x from \"A\"",
             "2<0",

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::args::Global;
 use super::error::CliError;
 use crate::config::{self, Environment};
-use crate::load::{LoadOptions, Loaded, load};
+use crate::load::{self, LoadOptions, Loaded, load};
 use crate::parse::{Depth, Unlisted};
 use crate::plan::Timings;
 use crate::postgres::{ConnectError, Ledger, Target, Waiting};
@@ -34,6 +34,12 @@ pub(super) fn files_with(
 ) -> Result<Loaded, CliError> {
     let dir = global.dir.clone();
     load(&LoadOptions { dir, unlisted, depth }).map_err(CliError::Files)
+}
+
+/// What is left of the migrations directory when some files are broken.
+pub(super) fn files_around_broken(global: &Global, depth: Depth) -> Option<Loaded> {
+    let unlisted = if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse };
+    load::around_broken(&LoadOptions { dir: global.dir.clone(), unlisted, depth })
 }
 
 /// The database, when one is set and `--offline` is not.

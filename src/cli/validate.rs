@@ -35,7 +35,9 @@ pub(super) fn run(
     }
     let (migrations, found) = match setup::files(global, Depth::Meaning) {
         Ok(loaded) => (Some(loaded.graph.len()), check(global, args, &options, loaded)?),
-        Err(CliError::Files(found)) => (None, options.rules.apply(found)),
+        Err(CliError::Files(found)) => {
+            (None, and_the_rest(global, &options, options.rules.apply(found)))
+        }
         Err(other) => return Err(other),
     };
     let wanted = wanted(global, &args.files)?;
@@ -87,6 +89,15 @@ fn options((environment, file): (&Environment, &ConfigFile)) -> LintOptions {
         lock_timeout: lock.or_else(|| parse_timeout(LOCK_TIMEOUT)),
         statement_timeout: timeout("MIGRAPH_STATEMENT_TIMEOUT", "statement-timeout"),
     }
+}
+
+/// A broken file is no reason to leave the others unread.
+fn and_the_rest(global: &Global, options: &LintOptions, mut found: Diagnostics) -> Diagnostics {
+    let rest = setup::files_around_broken(global, Depth::Meaning);
+    let around = |loaded| ops::validate_around_broken(loaded, options);
+    found.extend(rest.into_iter().flat_map(around));
+    Diagnostic::sort(&mut found);
+    found
 }
 
 /// The real paths of the files that were named; nothing when none was.

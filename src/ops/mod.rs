@@ -22,7 +22,7 @@ pub use separation::separation;
 pub use server::{OnLock, OnWait, ServerError};
 pub use status::{Status, status};
 pub use up::{UpError, UpEvent, UpOptions, UpReport, UpSink, dry_run, up};
-pub use validate::validate;
+pub use validate::{validate, validate_around_broken};
 
 use crate::graph::{MigrationGraph, Node};
 use crate::model::MigrationId;

@@ -1,6 +1,7 @@
 //! `validate`: everything that the files and their SQL have to be told.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::analyse::{Analysis, findings};
 use crate::graph::{MigrationGraph, Node};
@@ -28,6 +29,20 @@ pub fn validate(loaded: Loaded, options: &LintOptions) -> Diagnostics {
     found.extend(ignores.leftover(&options.rules));
     let mut found = options.rules.apply(found);
     Diagnostic::sort(&mut found);
+    found
+}
+
+/// What can be said of the files beside broken ones: `loaded` is what
+/// [`crate::load::around_broken`] made of them.
+pub fn validate_around_broken(loaded: Loaded, options: &LintOptions) -> Diagnostics {
+    let Loaded { graph, readings, .. } = &loaded;
+    let whole = |node: &Node| readings.contains_key(graph.id(*node));
+    let whole: BTreeSet<PathBuf> = (graph.nodes().filter(whole))
+        .map(|node| graph.migration(node).source.path().to_owned())
+        .collect();
+    let inside = |place: &Place| whole.contains(place.source.path());
+    let mut found = validate(loaded, options);
+    found.retain(|one| one.place.iter().chain(&one.related).all(inside));
     found
 }
 

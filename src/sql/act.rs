@@ -25,6 +25,8 @@ pub struct Reading {
 pub enum Act {
     /// Rows, functions and types are used: a query or a change of rows.
     Use(Uses),
+    /// A function is called, with these arguments.
+    Call(Call),
     /// A table is made.
     CreateTable(Box<NewTable>),
     /// A table, view, index or sequence is changed.
@@ -411,6 +413,26 @@ pub struct NewRoutine {
     pub uses: Uses,
     /// What its body will do when it is called.
     pub body: Arc<[Act]>,
+    /// The statement that makes it, where a call tells more than the body alone.
+    pub source: Option<Arc<str>>,
+}
+
+/// A call of a function that is executed now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Call {
+    /// The function.
+    pub name: QName,
+    /// What it is given.
+    pub arguments: Vec<Argument>,
+}
+
+/// What a function is given.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Argument {
+    /// `name => value`.
+    pub name: Option<Ident>,
+    /// Its text, where that is the same every time.
+    pub value: Option<String>,
 }
 
 /// `CREATE TYPE` or `CREATE DOMAIN`.

@@ -82,6 +82,32 @@ impl QName {
     }
 }
 
+/// Words that are no name unless they are quoted: reserved ones, and those that only
+/// name types and functions
+/// (<https://www.postgresql.org/docs/current/sql-keywords-appendix.html>).
+const RESERVED: &str = " all analyse analyze and any array as asc asymmetric both case cast check \
+    collate column constraint create current_catalog current_date current_role current_time \
+    current_timestamp current_user default deferrable desc distinct do else end except false fetch \
+    for foreign from grant group having in initially intersect into lateral leading limit \
+    localtime localtimestamp not null offset on only or order placing primary references \
+    returning select session_user some symmetric system_user table then to trailing true union \
+    unique user using variadic when where window with authorization binary collation \
+    concurrently cross current_schema freeze full ilike inner is isnull join left like natural \
+    notnull outer overlaps right similar tablesample verbose ";
+
+/// The name as `quote_ident` writes it, so that more may be written right behind it:
+/// `%I_idx`.
+pub(super) fn quoted_if_needed(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts = !name.starts_with(|c: char| c.is_ascii_digit());
+    let safe = !name.is_empty() && starts && name.chars().all(plain);
+    if safe && !RESERVED.contains(&format!(" {name} ")) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
 /// The name that PostgreSQL gives to what has none: the parts joined by `_`, the
 /// longer of the first two cut until all fit (`makeObjectName` in
 /// `src/backend/commands/indexcmds.c`).
@@ -115,6 +141,25 @@ mod tests {
         ];
         for (written, stored) in cases {
             assert_eq!(Ident::written(written).as_str(), stored, "{written}");
+        }
+    }
+
+    /// `SELECT quote_ident(…)` of PostgreSQL 15.
+    #[test]
+    fn a_name_is_quoted_as_the_server_quotes_it() {
+        let cases = [
+            ("users", "users"),
+            ("_a1", "_a1"),
+            ("user", "\"user\""),
+            ("verbose", "\"verbose\""),
+            ("name", "name"),
+            ("1a", "\"1a\""),
+            ("Users", "\"Users\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("", "\"\""),
+        ];
+        for (name, written) in cases {
+            assert_eq!(quoted_if_needed(name), written);
         }
     }
 

@@ -76,6 +76,10 @@ impl Tree {
 pub fn parse(sql: &str) -> Result<Tree, SyntaxError> {
     if let Err(deep) = check_nesting(sql) {
         let span = Span::at(deep.offset);
+        if deep.unclosed {
+            let message = "this bracket is never closed".to_owned();
+            return Err(SyntaxError::Invalid { message, span });
+        }
         return Err(SyntaxError::TooDeep { span, limit: MAX_BRACKETS });
     }
     let (shown, left_out) = for_parser(sql);
@@ -189,14 +193,34 @@ impl LeftOut {
 
 fn parse_errors(parsed: &Parse<SourceFile>) -> Vec<SyntaxError> {
     let in_order = parsed.errors();
+    if in_order.is_empty() {
+        return Vec::new();
+    }
+    let text = parsed.syntax_node().to_string();
     in_order
         .into_iter()
         .map(|error| {
             let range = error.range();
             let span = Span::new(range.start().into(), range.end().into());
-            SyntaxError::Invalid { message: readable(error.message()), span }
+            let message = match foreign(text.get(span.start..).unwrap_or_default()) {
+                Some(what) => what.to_owned(),
+                None => readable(error.message()),
+            };
+            SyntaxError::Invalid { message, span }
         })
         .collect()
+}
+
+/// What stands in files that are not, or not only, PostgreSQL's SQL.
+fn foreign(text: &str) -> Option<&'static str> {
+    if ["{{", "{%", "${", "<%"].iter().any(|mark| text.starts_with(mark)) {
+        return Some("a placeholder: this is a template, to be filled in before it is SQL");
+    }
+    match text.chars().next()? {
+        '`' => Some("MySQL's quotes: in PostgreSQL a name is quoted as \"name\""),
+        '[' => Some("no name: in PostgreSQL a name is quoted as \"name\""),
+        _ => None,
+    }
 }
 
 /// The parser names tokens by its own constants (`R_PAREN`, `TABLE_KW`); people

@@ -30,11 +30,7 @@ impl Catalogue {
     /// What a change does to the children of a table
     /// (<https://www.postgresql.org/docs/current/ddl-inherit.html>).
     fn pass_on(&mut self, id: ObjectId, alter: &AlterRelation) {
-        let children = self.relation(id).map(|it| it.children.clone()).unwrap_or_default();
-        for child in children {
-            if self.object(child).dropped {
-                continue;
-            }
+        for child in self.heirs(id) {
             for change in &alter.changes {
                 let goes_down = matches!(
                     change,

@@ -227,10 +227,8 @@ impl Catalogue {
                 self.depend(id, object);
             }
         }
-        let children = self.relation(table).map(|it| it.children.clone()).unwrap_or_default();
-        for child in children.into_iter().filter(|_| !new.only) {
-            let partition = self.relation(child).is_some_and(|it| it.partition);
-            if partition && !self.object(child).dropped {
+        for child in self.heirs(table).into_iter().filter(|_| !new.only) {
+            if self.relation(child).is_some_and(|it| it.partition) {
                 self.lock(child, mode, span);
                 self.index_of(child, (None, span), &new.keys, label);
             }

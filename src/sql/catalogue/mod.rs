@@ -13,16 +13,19 @@ mod names;
 mod object;
 mod others;
 mod privileges;
+mod reach;
 mod routines;
 mod tables;
 mod uses;
 mod views;
 
+use std::collections::HashSet;
+
 use rustc_hash::FxHashMap;
 
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
-use super::act::{Act, Reading, SearchPath};
+use super::act::{Act, Argument, Reading, SearchPath};
 use super::footprint::{Aspect, Footprint, ObjectId, Op, Remark, SlotId};
 use super::kind::Kind;
 use super::name::Ident;
@@ -48,6 +51,10 @@ pub struct Catalogue {
     soft: bool,
     /// The functions that are being called.
     calls: Vec<ObjectId>,
+    /// Those that the present statement has called already: twice is no more.
+    called: HashSet<ObjectId>,
+    /// The calls whose arguments were looked at.
+    followed: HashSet<(ObjectId, Vec<Argument>)>,
     /// What ends with the present script.
     temporary: Vec<ObjectId>,
     /// The present statement.
@@ -70,6 +77,8 @@ impl Default for Catalogue {
             now: Footprint::default(),
             soft: false,
             calls: Vec::new(),
+            called: HashSet::new(),
+            followed: HashSet::new(),
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,
@@ -97,6 +106,8 @@ impl Catalogue {
         self.forget_temporary();
         for reading in script {
             self.statement = reading.span;
+            self.called.clear();
+            self.followed.clear();
             self.apply_all(&reading.acts);
         }
         let here = script.first().map_or(Span::default(), |first| first.span);
@@ -121,6 +132,7 @@ impl Catalogue {
     fn apply(&mut self, act: &Act) {
         match act {
             Act::Use(uses) => self.run(uses),
+            Act::Call(call) => self.call_with(call),
             Act::CreateTable(table) => self.create_table(table),
             Act::AlterRelation(alter) => self.alter_relation(alter),
             Act::CreateIndex(index) => self.create_index(index),
@@ -151,11 +163,14 @@ impl Catalogue {
                     self.touch(self.defaults, Aspect::Privileges, Op::Write, *span);
                 }
             }
-            Act::Opaque(why, span) => {
-                let soft = self.soft || !self.calls.is_empty();
-                let span = self.place(*span);
-                self.now.opaque.push(Remark { why, span, soft });
-            }
+            Act::Opaque(why, span) => self.remark_opaque(why, *span, self.soft),
+        }
+    }
+
+    fn remark_opaque(&mut self, why: &'static str, span: Span, soft: bool) {
+        let remark = Remark { why, span: self.place(span), soft };
+        if !self.now.opaque.contains(&remark) {
+            self.now.opaque.push(remark);
         }
     }
 

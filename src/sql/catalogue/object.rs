@@ -109,5 +109,14 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 pub(super) struct Routine {
     /// One for each function of this name.
-    pub(super) bodies: Vec<(String, Arc<[Act]>)>,
+    pub(super) bodies: Vec<Body>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    /// The types of its arguments.
+    pub(super) signature: String,
+    pub(super) acts: Arc<[Act]>,
+    /// Its source, where its arguments tell more.
+    pub(super) source: Option<Arc<str>>,
 }

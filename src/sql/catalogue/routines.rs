@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::{Column, Detail, Relation, Routine, Scope};
+use super::object::{Body, Column, Detail, Relation, Routine, Scope};
 use crate::sql::act::{EnumChange, NewRoutine, NewType};
 use crate::sql::footprint::{Aspect, Op};
 use crate::sql::kind::Kind;
@@ -19,10 +19,11 @@ impl Catalogue {
                 self.depend(id, object);
             }
         }
-        let entry = (new.signature.clone(), new.body.clone());
+        let (signature, source) = (new.signature.clone(), new.source.clone());
+        let entry = Body { signature, acts: new.body.clone(), source };
         match &mut self.object_mut(id).detail {
             Detail::Routine(routine) => {
-                routine.bodies.retain(|(signature, _)| *signature != new.signature);
+                routine.bodies.retain(|it| it.signature != new.signature);
                 routine.bodies.push(entry);
             }
             detail => *detail = Detail::Routine(Routine { bodies: vec![entry] }),

@@ -8,14 +8,18 @@ use super::Catalogue;
 use super::names::{Absent, is_system};
 use super::object::Detail;
 use crate::model::Span;
-use crate::sql::act::{Act, ColumnUse, RelationUse, RowAccess, Uses};
+use crate::sql::act::{Act, Call, ColumnUse, RelationUse, RowAccess, Uses};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
+use crate::sql::read::called;
 
 /// Functions that call functions: what is deeper is left out.
-const MAX_CALLS: usize = 6;
+const MAX_CALLS: usize = 50;
+
+/// As many calls of one statement are followed with their arguments.
+const MAX_FOLLOWED: usize = 300;
 
 /// A relation of a query that was found.
 struct Found {
@@ -204,23 +208,18 @@ impl Catalogue {
     /// What stands in the columns among `objects` that are of this table. Behind a view
     /// any column may be meant.
     fn read_values(&mut self, table: ObjectId, objects: &[ObjectId], span: Span) {
-        let Some(relation) = self.relation(table) else { return };
-        if relation.open {
-            self.touch(table, Aspect::Value, Op::Read, span);
-        }
-        let sources = match self.object(table).kind {
-            Kind::View => self.relation(table).map(|it| it.sources.clone()).unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        for column in objects {
-            let is_of_table = self.object(*column).parent == Some(table);
-            if is_of_table && self.object(*column).kind == Kind::Column {
-                self.touch(*column, Aspect::Value, Op::Read, span);
+        for id in self.read_through(table) {
+            let Some(relation) = self.relation(id) else { continue };
+            let all = if id == table { Vec::new() } else { relation.columns.clone() };
+            if relation.open {
+                self.touch(id, Aspect::Value, Op::Read, span);
             }
-        }
-        for source in sources {
-            let columns = self.columns_of(source);
-            self.read_values(source, &columns, span);
+            for column in if id == table { objects } else { &all } {
+                let of_table = self.object(*column).parent == Some(id);
+                if of_table && self.object(*column).kind == Kind::Column {
+                    self.touch(*column, Aspect::Value, Op::Read, span);
+                }
+            }
         }
     }
 
@@ -243,8 +242,15 @@ impl Catalogue {
         self.touch(table, Aspect::Values, Op::Read, span);
     }
 
-    /// Reads or writes rows of a table, or of those behind a view.
+    /// Reads or writes rows of a table, or of those behind a view: an updatable view
+    /// writes its table.
     pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
+        for id in self.read_through(id) {
+            self.access_own_rows(id, access, span);
+        }
+    }
+
+    fn access_own_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
         let (mode, op) = match access {
             RowAccess::Read => (LockMode::AccessShare, Op::Read),
             RowAccess::Lock => (LockMode::RowShare, Op::Read),
@@ -257,21 +263,11 @@ impl Catalogue {
         };
         self.lock(id, mode, span);
         self.touch_rows(id, access, op, span);
-        let reads = matches!(access, RowAccess::Read | RowAccess::Lock);
-        let (sources, children) = self
-            .relation(id)
-            .map(|it| (it.sources.clone(), it.children.clone()))
-            .unwrap_or_default();
-        let kind = self.object(id).kind;
-        if kind == Kind::View {
-            // An updatable view writes its table.
-            sources.iter().for_each(|source| self.access_rows(*source, access, span));
+        for heir in self.heirs(id) {
+            self.lock(heir, mode, span);
+            self.touch_rows(heir, access, op, span);
         }
-        for child in children {
-            self.lock(child, mode, span);
-            self.touch_rows(child, access, op, span);
-        }
-        if !reads {
+        if !matches!(access, RowAccess::Read | RowAccess::Lock) {
             self.fire(id, access, span);
         }
     }
@@ -330,7 +326,7 @@ impl Catalogue {
 
     /// Executes the body of a function of ours.
     pub(super) fn call(&mut self, routine: ObjectId) {
-        if self.soft || self.calls.len() >= MAX_CALLS || self.calls.contains(&routine) {
+        if self.soft || self.calls.len() >= MAX_CALLS || !self.called.insert(routine) {
             return;
         }
         let bodies = match &self.object(routine).detail {
@@ -338,8 +334,34 @@ impl Catalogue {
             _ => return,
         };
         self.calls.push(routine);
-        for (_, body) in bodies {
-            self.perform(&body);
+        for body in bodies {
+            self.perform(&body.acts);
+        }
+        self.calls.pop();
+    }
+
+    /// Executes a function of ours whose arguments tell what it does.
+    pub(super) fn call_with(&mut self, call: &Call) {
+        let Some(routine) = self.peek(Kind::Routine, &call.name).filter(|_| !self.soft) else {
+            return;
+        };
+        let bodies = match &self.object(routine).detail {
+            Detail::Routine(it) => it.bodies.clone(),
+            _ => return,
+        };
+        let sources: Vec<_> = bodies.into_iter().filter_map(|body| body.source).collect();
+        let known = sources.is_empty() || self.calls.contains(&routine);
+        if known || !self.followed.insert((routine, call.arguments.clone())) {
+            return;
+        }
+        if self.calls.len() >= MAX_CALLS || self.followed.len() > MAX_FOLLOWED {
+            self.remark_opaque("functions that call each other too often", call.name.span, false);
+            return;
+        }
+        self.calls.push(routine);
+        for source in sources {
+            let acts = called(&source, &call.arguments);
+            self.apply_all(&acts);
         }
         self.calls.pop();
     }
@@ -349,7 +371,8 @@ impl Catalogue {
     fn perform(&mut self, body: &[Act]) {
         for act in body {
             match act {
-                Act::Use(_) | Act::Opaque(..) => self.apply(act),
+                Act::Use(_) => self.apply(act),
+                Act::Opaque(why, span) => self.remark_opaque(why, *span, true),
                 Act::Block(inner) | Act::Perhaps(inner) => self.perform(inner),
                 // What a function makes, it makes under conditions that nobody
                 // knows here.

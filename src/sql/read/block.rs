@@ -7,11 +7,12 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind as S, SyntaxNode};
 
-use super::constant::{self, Variables, sole_target};
-use super::tree::{Place, Text, child, ident};
+use super::constant::{SETTING, Variables, sole_target};
+use super::tree::{Place, Text, child, ident, tokens};
 use super::{MAX_DEPTH, Reader};
 use crate::sql::act::Act;
 use crate::sql::kind::Kind;
+use crate::sql::name::Ident;
 
 /// Why a dynamic statement is not understood.
 const DYNAMIC: &str = "EXECUTE of a text that is put together when it runs";
@@ -31,13 +32,14 @@ impl Reader<'_> {
         let place = Place { text, ..self.place };
         let inner = Reader { place, depth: self.depth + 1 };
         let mut inside = Vec::new();
-        inner.body(&body.syntax(), &mut inside);
+        inner.body(&body.syntax(), &[], &mut inside);
         acts.push(Act::Block(inside));
     }
 
-    /// The statements and expressions of a PL/pgSQL body.
-    pub(super) fn body(self, root: &SyntaxNode, acts: &mut Vec<Act>) {
-        self.part_of_body(root, &constant::variables(root), acts);
+    /// The statements and expressions of a PL/pgSQL body; `given` are the values of
+    /// its arguments, where they are known.
+    pub(super) fn body(self, root: &SyntaxNode, given: &[(Ident, String)], acts: &mut Vec<Act>) {
+        self.part_of_body(root, &Variables::of(root, given), acts);
     }
 
     fn part_of_body(self, root: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
@@ -58,9 +60,13 @@ impl Reader<'_> {
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(Act::Use(self.uses(&node)));
+                    acts.extend(self.calls(&node, known));
                 }
                 S::ERROR => self.misread(&node, acts),
-                _ if ast::Stmt::can_cast(node.kind()) => self.statement(&node, acts),
+                _ if ast::Stmt::can_cast(node.kind()) => {
+                    self.statement(&node, acts);
+                    acts.extend(self.calls(&node, known));
+                }
                 _ => {
                     let from = pending.len();
                     pending.extend(node.children());
@@ -96,7 +102,7 @@ impl Reader<'_> {
     fn dynamic(self, node: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
         let span = self.span(node);
         let Some(query) = child(node, S::PLPGSQL_EXPR) else { return };
-        let texts = sole_target(&query).and_then(|expression| constant::texts(&expression, known));
+        let texts = sole_target(&query).and_then(|expression| known.texts(&expression));
         let Some(texts) = texts.filter(|_| self.depth < MAX_DEPTH) else {
             acts.push(Act::Use(self.uses(&query)));
             acts.push(Act::Opaque(DYNAMIC, span));
@@ -105,8 +111,14 @@ impl Reader<'_> {
         let place = Place { text: Text::Fixed(span), ..self.place };
         let inner = Reader { place, depth: self.depth + 1 };
         for sql in texts {
-            for statement in SourceFile::parse(&sql).syntax_node().children() {
+            let tree = SourceFile::parse(&sql).syntax_node();
+            if sql.contains(SETTING) && !only_names_roles(&tree) {
+                acts.push(Act::Opaque(DYNAMIC, span));
+                continue;
+            }
+            for statement in tree.children() {
                 inner.statement(&statement, acts);
+                acts.extend(inner.calls(&statement, &Variables::default()));
             }
         }
     }
@@ -137,13 +149,28 @@ impl Reader<'_> {
     }
 }
 
+/// True when what comes from a setting stands only where a role is named.
+fn only_names_roles(tree: &SyntaxNode) -> bool {
+    tokens(tree).filter(|token| token.text().contains(SETTING)).all(|token| {
+        let role = |kind| matches!(kind, S::ROLE_NAME_REF | S::ROLE);
+        token.text().trim_matches('"') == SETTING
+            && token.parent().is_some_and(|parent| role(parent.kind()))
+    })
+}
+
 /// The text of a statement without `INTO [STRICT] target, …`.
 fn without_into(node: &SyntaxNode) -> String {
     let mut text = String::new();
-    let mut tokens = super::tree::tokens(node).peekable();
+    let mut tokens = tokens(node).peekable();
     let mut before = S::SEMICOLON;
+    let mut end = node.text_range().start();
     while let Some(token) = tokens.next() {
         let kind = token.kind();
+        // An operator is one token for each of its characters.
+        if end < token.text_range().start() {
+            text.push(' ');
+        }
+        end = token.text_range().end();
         if kind == S::INTO_KW && !matches!(before, S::INSERT_KW | S::MERGE_KW) {
             // Targets and what stands between them, up to a word behind a word.
             let mut name = false;
@@ -159,7 +186,6 @@ fn without_into(node: &SyntaxNode) -> String {
             continue;
         }
         text.push_str(token.text());
-        text.push(' ');
         before = kind;
     }
     text

@@ -5,6 +5,7 @@
 
 mod alter;
 mod block;
+mod call;
 mod constant;
 mod create;
 mod drop;
@@ -18,8 +19,11 @@ mod tree;
 
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
+pub(super) use self::call::called;
+use self::constant::Variables;
 use self::tree::{Place, Text};
 use super::act::{Act, Reading, Uses};
+use super::kind::Kind;
 use super::name::QName;
 use crate::model::Span;
 use crate::syntax::Tree;
@@ -48,6 +52,11 @@ impl Reader<'_> {
     fn reading(self, node: &SyntaxNode) -> Reading {
         let mut acts = Vec::new();
         self.statement(node, &mut acts);
+        let routine = |uses: &Uses| uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
+        let calls = acts.iter().any(|act| matches!(act, Act::Use(uses) if routine(uses)));
+        if calls && calls_now(node.kind()) {
+            acts.extend(self.calls(node, &Variables::default()));
+        }
         Reading { span: self.span(node), acts }
     }
 
@@ -132,6 +141,23 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// A default, a view and an index are made of calls that happen later.
+fn calls_now(kind: S) -> bool {
+    matches!(
+        kind,
+        S::SELECT
+            | S::COMPOUND_SELECT
+            | S::PAREN_SELECT
+            | S::VALUES
+            | S::INSERT
+            | S::UPDATE
+            | S::DELETE
+            | S::MERGE
+            | S::CALL
+            | S::SELECT_INTO
+    )
 }
 
 /// What shapes the session or the transaction and nothing in the database.

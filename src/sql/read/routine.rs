@@ -11,8 +11,9 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
 use super::tree::{Place, Text, child, children, find, has, ident, string, tokens};
-use crate::sql::act::{Act, NewRoutine, Uses};
+use crate::sql::act::{Act, Argument, NewRoutine, Uses};
 use crate::sql::kind::Kind;
+use crate::sql::name::Ident;
 
 /// What a body is, once it was read.
 #[derive(Default)]
@@ -29,18 +30,25 @@ impl Reader<'_> {
         let name = node.children().find(|child| names.contains(&child.kind()))?;
         let name = self.name(&name)?;
         let mut uses = harvest_signature(self, node);
-        let body = self.routine_body(node);
+        let body = self.routine_body(node, &[]);
         uses.extend(body.checked);
+        let depends = body.acts.iter().any(depends_on_call);
         Some(Act::CreateRoutine(Box::new(NewRoutine {
             name,
             replace: has(node, S::OR_REPLACE),
             signature: signature(node),
             uses,
             body: body.acts.into(),
+            source: depends.then(|| node.to_string().into()),
         })))
     }
 
-    fn routine_body(self, node: &SyntaxNode) -> Body {
+    /// What its body does, given what is known of its arguments.
+    pub(super) fn body_of(self, node: &SyntaxNode, given: &[(Ident, String)]) -> Vec<Act> {
+        self.routine_body(node, given).acts
+    }
+
+    fn routine_body(self, node: &SyntaxNode, given: &[(Ident, String)]) -> Body {
         if let Some(atomic) = find(node, S::ATOMIC_BODY) {
             let mut acts = Vec::new();
             self.inner_statements(&atomic, &mut acts);
@@ -52,7 +60,7 @@ impl Reader<'_> {
             return Body { acts: vec![Act::Use(uses.clone())], checked: uses };
         }
         match language(node).as_deref() {
-            Some("plpgsql") => self.plpgsql_body(node),
+            Some("plpgsql") => self.plpgsql_body(node, given),
             Some("sql") => self.sql_body(node),
             // Aggregates have none; C and internal ones touch no table of ours.
             None | Some("c" | "internal") => Body::default(),
@@ -64,7 +72,7 @@ impl Reader<'_> {
         }
     }
 
-    fn plpgsql_body(self, node: &SyntaxNode) -> Body {
+    fn plpgsql_body(self, node: &SyntaxNode, given: &[(Ident, String)]) -> Body {
         let parsed = match node.kind() {
             S::CREATE_PROCEDURE => {
                 ast::CreateProcedure::cast(node.clone()).and_then(|it| it.plpgsql())
@@ -78,7 +86,7 @@ impl Reader<'_> {
         };
         let inner = Reader { place: Place { text, ..self.place }, depth: self.depth + 1 };
         let mut acts = Vec::new();
-        inner.body(&body.syntax(), &mut acts);
+        inner.body(&body.syntax(), given, &mut acts);
         Body { acts, checked: inner.declared(&body.syntax()) }
     }
 
@@ -104,6 +112,47 @@ impl Reader<'_> {
         let opaque = Act::Opaque("a function body that could not be read", self.span(node));
         Body { acts: vec![opaque], checked: Uses::default() }
     }
+}
+
+/// True for what is more than a query: with the arguments of a call it can be told
+/// better.
+fn depends_on_call(act: &Act) -> bool {
+    match act {
+        Act::Use(_) => false,
+        Act::Block(inner) | Act::Perhaps(inner) => inner.iter().any(depends_on_call),
+        _ => true,
+    }
+}
+
+/// The parameters to which a call gives values.
+fn inputs(node: &SyntaxNode) -> Vec<SyntaxNode> {
+    let Some(list) = child(node, S::PARAM_LIST) else { return Vec::new() };
+    children(&list, S::PARAM).filter(|param| child(param, S::PARAM_OUT).is_none()).collect()
+}
+
+/// True when a call with so many arguments may mean this function.
+pub(super) fn takes(node: &SyntaxNode, arguments: usize) -> bool {
+    let inputs = inputs(node);
+    let optional = |param: &&SyntaxNode| child(param, S::PARAM_DEFAULT).is_some();
+    let variadic = inputs.iter().any(|param| child(param, S::PARAM_VARIADIC).is_some());
+    let least = inputs.len() - inputs.iter().filter(optional).count();
+    variadic || (least..=inputs.len()).contains(&arguments)
+}
+
+/// The parameters of a function whose values are known when it is called with
+/// `arguments`.
+pub(super) fn parameters(node: &SyntaxNode, arguments: &[Argument]) -> Vec<(Ident, String)> {
+    let value = |(place, param): (usize, SyntaxNode)| {
+        let name = child(&param, S::PARAM_NAME).and_then(|name| ident(&name))?;
+        let named = arguments.iter().find(|it| it.name.as_ref() == Some(&name));
+        let placed = || arguments.get(place).filter(|it| it.name.is_none());
+        let value = match named.or_else(placed) {
+            Some(argument) => argument.value.clone()?,
+            None => string(&child(&child(&param, S::PARAM_DEFAULT)?, S::LITERAL)?)?,
+        };
+        Some((name, value))
+    };
+    inputs(node).into_iter().enumerate().filter_map(value).collect()
 }
 
 /// Types of arguments and results, defaults, support functions: all that is not
