@@ -8,6 +8,7 @@ mod queue;
 mod separation;
 mod simulate;
 mod state;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::time::Duration;
 
 use super::Plan;
+use super::waiting::{Urgency, Waiting};
 use crate::graph::Node;
 
 /// When a migration whose dependencies are applied may start.
@@ -29,15 +29,15 @@ impl Schedule {
 }
 
 /// Ready migrations, the most urgent first; ids break ties.
-type Ready = BinaryHeap<(Duration, Reverse<Node>)>;
+type Ready = BinaryHeap<Urgency>;
 
 /// Decides what starts next, under dependencies, conflicts and a number of
 /// slots. It knows neither threads nor time: whoever drives it says what ended.
 ///
 /// Every node of its plan is in exactly one place: waiting (dependencies not
-/// applied, or its layer not open), ready, held back by one running node (that it
-/// conflicts with, or that was in its way), waiting to run alone, running,
-/// applied, or failed.
+/// applied, or its layer not open), ready (held back by a running node that it
+/// conflicts with, or not), held back by one that was in its way, waiting to run
+/// alone, running, applied, or failed.
 #[derive(Debug)]
 pub struct ReadyQueue<'a> {
     plan: &'a Plan,
@@ -45,8 +45,8 @@ pub struct ReadyQueue<'a> {
     slots: usize,
     /// By [`Node::index`]: how many dependencies are not applied yet.
     missing: Vec<usize>,
-    ready: Ready,
-    /// Nodes that wait for the end of a running one.
+    ready: Waiting,
+    /// Nodes that wait for the end of a running one that was in their way.
     held: BTreeMap<Node, Vec<Node>>,
     running: BTreeSet<Node>,
     /// What must run while nothing else does, and is ready.
@@ -77,7 +77,7 @@ impl<'a> ReadyQueue<'a> {
             schedule,
             slots: slots.max(1),
             missing,
-            ready: Ready::new(),
+            ready: Waiting::new(separation),
             held: BTreeMap::new(),
             running: BTreeSet::new(),
             alone: Ready::new(),
@@ -100,13 +100,14 @@ impl<'a> ReadyQueue<'a> {
             return self.start_alone();
         }
         while !self.stopped && self.running.len() < self.slots {
-            let (_, Reverse(node)) = self.ready.pop()?;
+            let node = self.ready.first()?;
             let separation = self.plan.separation();
             let in_the_way = |it: &&Node| separation.between(node, **it).is_some();
             if let Some(other) = self.running.iter().find(in_the_way) {
-                self.held.entry(*other).or_default().push(node);
+                self.ready.hold_first(*other);
                 continue;
             }
+            self.ready.take_first();
             self.start(node);
             return Some(node);
         }
@@ -212,8 +213,12 @@ impl<'a> ReadyQueue<'a> {
     }
 
     fn make_ready(&mut self, node: Node) {
-        let ready = if self.lonely.contains(&node) { &mut self.alone } else { &mut self.ready };
-        ready.push((self.plan.remaining(node), Reverse(node)));
+        let urgency = (self.plan.remaining(node), Reverse(node));
+        if self.lonely.contains(&node) {
+            self.alone.push(urgency);
+        } else {
+            self.ready.push(urgency);
+        }
     }
 
     /// Takes a node off the running ones and frees what it held back; false when
@@ -223,6 +228,7 @@ impl<'a> ReadyQueue<'a> {
         if self.exclusive == Some(node) {
             self.exclusive = None;
         }
+        self.ready.release(node);
         for held in self.held.remove(&node).unwrap_or_default() {
             self.make_ready(held);
         }

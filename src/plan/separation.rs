@@ -13,12 +13,12 @@ use crate::graph::{MigrationGraph, Node};
 use crate::sql::{Aspect, Catalogue, Cell, Footprint, ObjectId, Op};
 
 /// One thing that can be claimed, by its number in a [`Separation`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Resource(u32);
 
 /// How a migration claims a resource: two sets, as bits, of up to sixteen ways to
 /// hold it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The ways in which it is held.
     pub holds: u16,
@@ -91,6 +91,17 @@ impl Separation {
             }
         }
         self
+    }
+
+    /// A number for each migration, by [`Node::index`]: the same for those that claim
+    /// the same things in the same ways.
+    pub(super) fn classes(&self) -> Vec<usize> {
+        let mut known = FxHashMap::default();
+        let mut number = |claims| {
+            let next = known.len();
+            *known.entry(claims).or_insert(next)
+        };
+        self.claims.iter().map(&mut number).collect()
     }
 
     /// A further thing to claim; `name` says to people what it is.
