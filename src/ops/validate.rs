@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::analyse::{Analysis, findings};
 use crate::graph::{MigrationGraph, Node};
 use crate::load::Loaded;
-use crate::model::{Code, Diagnostic, Diagnostics, Place};
+use crate::model::{Code, Diagnostic, Diagnostics, Place, Severity};
 use crate::plan::{Estimator, Plan, Separation, Timings};
 
 /// Of a group that is kept apart, so many files are shown; all are named.
@@ -33,7 +33,10 @@ pub fn validate_around_broken(loaded: Loaded) -> Diagnostics {
         .collect();
     let inside = |place: &Place| whole.contains(place.source.path());
     let mut found = validate(loaded);
-    found.retain(|one| one.place.iter().chain(&one.related).all(inside));
+    // First things first: notes are for a directory that can be planned.
+    found.retain(|one| {
+        one.severity != Severity::Info && one.place.iter().chain(&one.related).all(inside)
+    });
     found
 }
 
