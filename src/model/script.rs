@@ -13,8 +13,8 @@ pub enum StatementKind {
     /// Mostly runs in a transaction too; whether it can, its text does not tell:
     /// a procedure may commit, a table may be partitioned.
     Undecided,
-    /// Changes the session and nothing in the database, such as `SET`, and is
-    /// repeated when an interrupted script is resumed.
+    /// Changes the session and nothing in the database, such as `SET`; no step of its own
+    /// in the ledger.
     Session,
     /// Cannot run in a transaction block; says what it is, such as
     /// `CREATE INDEX CONCURRENTLY`.
@@ -217,11 +217,15 @@ impl Script {
 
     /// The steps that are recorded: all but those that only change the session.
     pub fn recorded_steps(&self) -> impl Iterator<Item = &Step> {
-        let changes_the_session = |step: &Step| match step {
+        self.steps().iter().filter(|step| !self.changes_the_session(step))
+    }
+
+    /// True for a step that only changes the session.
+    pub fn changes_the_session(&self, step: &Step) -> bool {
+        match step {
             Step::Bare(statement) => self.statements[*statement].kind == StatementKind::Session,
             Step::Segment(_) => false,
-        };
-        self.steps().iter().filter(move |step| !changes_the_session(step))
+        }
     }
 
     /// True when a part of it runs in no transaction at all.

@@ -150,18 +150,17 @@ fn decide(
         }
         RepairAction::Retry => match progress_of(graph, node, unfinished) {
             Err(Interrupted { started, obstacle: Obstacle::SessionGone(_), .. }) => {
-                let completed = migration.up.step(started.statement).map(|it| it.statements().end);
-                Ok(Repair::WithoutSession(next_step(&migration.up, completed.unwrap_or_default())))
+                let step = migration.up.step(started.statement).map(Step::statements);
+                let completed =
+                    step.map_or(0, |it| if started.finished { it.end } else { it.start });
+                Ok(Repair::WithoutSession(next_step(&migration.up, completed)))
             }
             Err(interrupted) => Ok(Repair::RetryFrom(interrupted.started.statement)),
-            // It would be looked for; the operator knows better.
-            Ok(progress) => match progress.begun {
-                Some(begun) => Ok(Repair::RetryFrom(begun)),
-                None => Err(RepairError::Clear {
-                    id: migration.id.to_string(),
-                    at: next_step(&migration.up, progress.completed),
-                }),
-            },
+            // A statement that can be looked for will be: its row says what is ours.
+            Ok(progress) => Err(RepairError::Clear {
+                id: migration.id.to_string(),
+                at: next_step(&migration.up, progress.completed),
+            }),
         },
     }
 }

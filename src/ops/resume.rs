@@ -5,7 +5,7 @@ use crate::graph::{MigrationGraph, Node};
 use crate::model::{Migration, Step};
 use crate::parse::statement_checksum;
 use crate::plan::{Started, Unfinished};
-use crate::syntax::{Recovery, last_change_of_session, recovery_of};
+use crate::syntax::{Recovery, recovery_of};
 
 /// An earlier run began this migration outside a transaction, and it cannot
 /// simply be resumed.
@@ -53,7 +53,7 @@ pub(super) fn progress_of(
             progress.begun = Some(started.statement);
         }
     }
-    match session_gone(migration, unfinished, progress.completed) {
+    match session_gone(migration, unfinished, progress) {
         Some((started, gone)) => {
             Err(Interrupted { node, started, obstacle: Obstacle::SessionGone(gone) })
         }
@@ -61,16 +61,19 @@ pub(super) fn progress_of(
     }
 }
 
-/// The last step that may have changed the session, when what it left there cannot be
-/// brought back and something is still to be run.
+/// The step in whose session the script would go on, when that cannot be had again and
+/// something behind it is still to be run.
 fn session_gone(
     migration: &Migration,
     unfinished: &Unfinished,
-    completed: usize,
+    progress: Progress,
 ) -> Option<(Started, Vec<String>)> {
-    migration.up.recorded_steps().find(|step| step.number() > completed)?;
-    let number = last_change_of_session(migration, completed)?;
-    let started = unfinished.statements.iter().find(|started| started.statement == number)?;
+    let steps = &unfinished.statements;
+    let started = match progress.begun {
+        Some(begun) => steps.iter().find(|started| started.statement == begun),
+        None => steps.iter().rev().find(|started| started.finished),
+    }?;
+    migration.up.recorded_steps().find(|step| step.number() > started.statement)?;
     match &started.left_behind {
         Some(left) if left.is_empty() => None,
         left => Some((started.clone(), left.clone().unwrap_or_default())),

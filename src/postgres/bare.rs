@@ -4,7 +4,7 @@
 use super::by_step::ScriptRun;
 use super::error::reason;
 use super::failure;
-use super::heal::{Found, look};
+use super::heal::{Before, Found, look};
 use super::message::marked_behind;
 use super::same_index::{Likeness, compare};
 use crate::engine::{Failure, FailureKind, Note};
@@ -12,13 +12,14 @@ use crate::model::{Statement, StatementKind};
 use crate::parse::statement_checksum;
 use crate::syntax::{Recovery, WantedIndex, recovery_of};
 use postgres_protocol::escape::escape_literal;
+use tokio_postgres::Error;
 
 /// What is to be done about a statement.
 enum Next {
     /// It is done already.
     Finish,
-    /// Send this. The INVALID indexes are somebody else's.
-    Send(String, Vec<String>),
+    /// Send this. Before it was first begun, there was that.
+    Send(String, Before),
 }
 
 impl ScriptRun<'_, '_> {
@@ -31,19 +32,19 @@ impl ScriptRun<'_, '_> {
         let sql = self.job.migration.source.slice(statement.span);
         let recovery = recovery_of(sql);
         match self.next(number, sql, &recovery).await? {
-            Next::Send(message, others) => {
+            Next::Send(message, before) => {
                 self.tell_of(number);
                 let ends_itself = statement.kind == StatementKind::Undecided;
-                let before = if ends_itself { self.transaction().await } else { None };
+                let transaction = if ends_itself { self.transaction().await } else { None };
                 let message = marked_behind(self.job, &message);
                 if let Err(error) = self.heard(number, self.send(&message)).await {
-                    let is_whole = !ends_itself || self.is_next(before).await;
+                    let is_whole = !ends_itself || self.is_next(transaction).await;
                     return Err(match is_whole || error.as_db_error().is_none() {
-                        true => self.failed(number, (&recovery, &others), &error).await,
+                        true => self.failed(number, (&recovery, &before), &error).await,
                         false => self.in_parts(number, &error),
                     });
                 }
-                self.check(number, (&recovery, &others)).await?;
+                self.check(number, (&recovery, &before)).await?;
                 self.finish(number, "pg_catalog.clock_timestamp()").await
             }
             // Nobody knows how long it took.
@@ -60,33 +61,32 @@ impl ScriptRun<'_, '_> {
         recovery: &Recovery,
     ) -> Result<Next, Box<Failure>> {
         let begun = self.job.progress.begun == Some(number);
-        let mut found = self.look(number, recovery).await?;
+        let before = match begun {
+            true => self.before.clone(),
+            false => self.looked(number, Before::look(self.session.client(), recovery).await)?,
+        };
+        let found = self.look(number, (recovery, &before)).await?;
         if begun && found == Found::Done {
             self.make_sure(number, recovery).await?;
             (self.tell)(Note::Healed(&format!("statement {number} is done already")));
             return Ok(Next::Finish);
         }
-        let mut others = Vec::new();
-        if let (Found::Invalid(indexes), Recovery::Reindex(_), false) = (&found, recovery, begun) {
-            others.clone_from(indexes);
-            found = Found::Nothing;
-        }
         if let Some(failure) = self.in_the_way(number, (recovery, &found), begun).await {
             return Err(failure);
         }
-        self.fenced(&self.started(number, sql)).await?;
+        self.fenced(&self.started(number, sql, &before)).await?;
         for (drop, told) in found.drops() {
             if let Err(error) = self.send(&drop).await {
-                return Err(self.failed(number, (recovery, &others), &error).await);
+                return Err(self.failed(number, (recovery, &before), &error).await);
             }
             (self.tell)(Note::Healed(&told));
         }
         if let Found::Pending(end) = found {
             let told = format!("ending statement {number}, which was half done: {end}");
             (self.tell)(Note::Healed(&told));
-            return Ok(Next::Send(end, others));
+            return Ok(Next::Send(end, before));
         }
-        Ok(Next::Send(sql.to_owned(), others))
+        Ok(Next::Send(sql.to_owned(), before))
     }
 
     /// An index that has the right name may still be another: somebody else may have
@@ -157,9 +157,12 @@ impl ScriptRun<'_, '_> {
     pub(super) async fn look(
         &self,
         number: usize,
-        recovery: &Recovery,
+        what: (&Recovery, &Before),
     ) -> Result<Found, Box<Failure>> {
-        let found = look(self.session.client(), recovery).await;
+        self.looked(number, look(self.session.client(), what).await)
+    }
+
+    fn looked<T>(&self, number: usize, found: Result<T, Error>) -> Result<T, Box<Failure>> {
         found.map_err(|error| {
             let failure = failure::server(FailureKind::Halted, &error);
             let message = format!("could not look what there is already: {}", failure.message);
@@ -172,10 +175,10 @@ impl ScriptRun<'_, '_> {
     async fn check(
         &self,
         number: usize,
-        (recovery, others): (&Recovery, &[String]),
+        (recovery, before): (&Recovery, &Before),
     ) -> Result<(), Box<Failure>> {
-        let found = self.look(number, recovery).await;
-        let found = found.map_err(|failure| self.unseen(number, &failure.message))?.besides(others);
+        let found = self.look(number, (recovery, before)).await;
+        let found = found.map_err(|failure| self.unseen(number, &failure.message))?;
         let text = match (&found, recovery) {
             (Found::Done, _)
             | (_, Recovery::Ask | Recovery::Repeat)
@@ -193,14 +196,16 @@ impl ScriptRun<'_, '_> {
         Err(self.halted(number, text))
     }
 
-    fn started(&self, number: usize, sql: &str) -> String {
+    fn started(&self, number: usize, sql: &str, before: &Before) -> String {
         let context = &self.run.context;
         let (batch, checksum) = (escape_literal(&context.batch), statement_checksum(sql).to_hex());
         format!(
-            "INSERT INTO {} AS s (migration_id,statement,checksum,batch_id,started_at) VALUES ({},{number},'{checksum}',{batch},pg_catalog.clock_timestamp()) \
+            "INSERT INTO {} AS s (migration_id,statement,checksum,batch_id,started_at,session,found) \
+             VALUES ({},{number},'{checksum}',{batch},pg_catalog.clock_timestamp(),pg_catalog.current_setting('migraph.session')::pg_catalog.jsonb,{}) \
              ON CONFLICT (migration_id,statement) DO UPDATE SET batch_id=excluded.batch_id, started_at=excluded.started_at WHERE s.finished_at IS NULL;",
             self.statements(),
             self.id(),
+            escape_literal(&before.to_json()),
         )
     }
 
@@ -209,9 +214,17 @@ impl ScriptRun<'_, '_> {
     /// done all the same, and the coordinator's session can still say so.
     async fn finish(&self, number: usize, at: &str) -> Result<(), Box<Failure>> {
         let finished = format!("finished_at={at}");
-        let Err(error) = self.send(&self.note(number, &[&finished])).await else { return Ok(()) };
+        let Err(error) = self.send(&self.note(number, &[&finished], "")).await else {
+            return Ok(());
+        };
+        let kind = self.job.migration.up.statements.get(number - 1).map(|it| it.kind);
+        // What cannot have changed the session has left it as its row has it.
+        let session = match kind {
+            Some(StatementKind::NonTransactional(_)) => "session",
+            _ => "NULL",
+        };
         let without_session = format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;UPDATE {} SET {finished} WHERE migration_id = {} AND statement = {number};COMMIT",
+            "BEGIN;SET LOCAL synchronous_commit=on;UPDATE {} SET {finished},session={session} WHERE migration_id = {} AND statement = {number};COMMIT",
             self.statements(),
             self.id(),
         );

@@ -4,21 +4,21 @@
 //! recorded, or neither. Around a statement that cannot be in one stand two rows:
 //! before it one that says `started` is committed, after it that it is finished; so
 //! a later run knows which were done, and which one nobody knows about. What only
-//! changes the session is not recorded: a resumed script needs it again.
+//! changes the session is not recorded: the rows say what the session was like.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
-use postgres_protocol::escape::escape_literal;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use super::engine::Run;
 use super::error::reason;
 use super::failure;
+use super::heal::Before;
 use super::left_behind::captured;
-use super::message::{AS_OURSELVES, Place, Timeouts, timeouts};
+use super::message::{AS_OURSELVES, Place, Timeouts, Watch, timeouts};
 use super::notices;
 use super::resolve::{FOUND, not_recorded, resolve_record, resolve_segment};
 use super::session::Session;
@@ -26,7 +26,6 @@ use super::transactional::{self, Ended, Exchange};
 use crate::engine::{Failure, FailureKind, Job, Note, Outcome, Progress, Receipt, Retry};
 use crate::model::{Block, Statement, StatementKind, Step};
 use crate::parse::statement_checksum;
-use crate::syntax::may_change_session;
 
 /// Applies what is left of `job`.
 pub(super) async fn apply(
@@ -35,21 +34,33 @@ pub(super) async fn apply(
     (job, steps): (Job<'_>, &[Step]),
     tell: &dyn Fn(Note<'_>),
 ) -> Outcome {
-    let mut script = ScriptRun { run, session, job, tell };
-    let left = script.left_behind(job.progress.completed).await?;
     let own = Timeouts { lock: Some(Duration::ZERO), ..run.context.timeouts };
+    let captured = captured(job, run.context.work_key, own);
+    let seen = RefCell::default();
+    let mut script =
+        ScriptRun { run, session, job, tell, captured, seen, before: Before::default() };
+    let left = script.left_behind(job.progress).await?;
     for set in timeouts("SET", job, own) {
         script.send(&set).await.map_err(|error| failure::not_sent(&error))?;
     }
-    for (index, step) in steps.iter().enumerate() {
-        let is_last = index + 1 == steps.len();
+    let (mut done, mut from) = (0, 0);
+    if let Some(left) = left {
+        script.bring_back(&left).await?;
+        (done, from) = (left.statements, left.from);
+        script.before = left.before;
+    }
+    let last = steps.last().map(Step::number);
+    let again = |step: &&Step| {
+        let sql = job.migration.source.slice(job.migration.up.span_of(step));
+        let loads = sql.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case("load"));
+        job.migration.up.changes_the_session(step) && (step.number() > from || loads)
+    };
+    for step in steps.iter().filter(|step| step.statements().start >= done || again(step)) {
+        let is_last = last == Some(step.number());
         match script.step(step, is_last).await {
             Ok(Some(receipt)) => return Ok(receipt),
             Ok(None) => {}
             Err(failure) => return Err(script.behind(step, *failure).await),
-        }
-        if let Some((_, left)) = left.as_ref().filter(|(number, _)| *number == step.number()) {
-            script.bring_back(step.number(), left).await?;
         }
     }
     let receipt = script.record().await?;
@@ -64,28 +75,29 @@ pub(super) struct ScriptRun<'a, 'l> {
     pub(super) session: &'a mut Session,
     pub(super) job: Job<'a>,
     pub(super) tell: &'a dyn Fn(Note<'_>),
+    /// An SQL expression that tells what the session is like.
+    pub(super) captured: String,
+    /// What it was when it was last looked at; `None` when it may have changed since.
+    pub(super) seen: RefCell<Option<String>>,
+    /// What there was before the statement that an earlier try has begun.
+    pub(super) before: Before,
 }
 
 impl ScriptRun<'_, '_> {
     /// With the last segment comes the receipt.
     async fn step(&mut self, step: &Step, is_last: bool) -> Result<Option<Receipt>, Box<Failure>> {
-        let is_done = step.statements().end <= self.job.progress.completed;
         match step {
-            Step::Segment(block) if is_done => self.settings_of(block).await.map(|()| None),
             Step::Segment(block) => {
                 self.tell_of(step.number());
-                let receipt = self.segment(step, block, is_last).await?;
-                if !is_last && may_change_session(self.job.migration, step) {
-                    self.remember(step.number()).await?;
-                }
-                Ok(receipt)
+                self.segment(step, block, is_last).await
             }
             Step::Bare(index) => {
                 let statement = &self.job.migration.up.statements[*index];
+                self.seen.take();
                 if statement.kind == StatementKind::Session {
                     self.tell_of(step.number());
                     self.setting(step.number(), statement).await?;
-                } else if !is_done {
+                } else {
                     self.bare(step.number(), statement).await?;
                 }
                 Ok(None)
@@ -105,17 +117,6 @@ impl ScriptRun<'_, '_> {
         }
     }
 
-    /// What a segment that is done has left in the session, for those behind it.
-    async fn settings_of(&self, block: &Block) -> Result<(), Box<Failure>> {
-        for index in block.statements.clone() {
-            let statement = &self.job.migration.up.statements[index];
-            if statement.kind == StatementKind::Session {
-                self.setting(index + 1, statement).await?;
-            }
-        }
-        Ok(())
-    }
-
     async fn segment(
         &mut self,
         step: &Step,
@@ -125,18 +126,24 @@ impl ScriptRun<'_, '_> {
         let script = &self.job.migration.up;
         let sql = self.job.migration.source.slice(script.span_of(step));
         let checksum = statement_checksum(sql).to_hex();
-        let watched = may_change_session(self.job.migration, step);
-        if watched {
-            let watching = self.send(&self.run.context.watch()).await;
-            watching.map_err(|error| failure::lost(FailureKind::Halted, Some(&error)))?;
-        }
-        let frame =
-            self.run.context.segment_frame(self.job, (block, &checksum), (watched, is_last));
-        let refused = FailureKind::Halted;
-        let at = Cell::new(Place::Opening);
-        let exchange = Exchange { job: self.job, block, frame: &frame, is_last, refused, at };
+        // Nobody goes on behind the last one.
+        let seen = if is_last { None } else { Some(self.seen().await?) };
+        let behind = self.note(step.number(), &[], "AND session IS NULL");
+        let watch =
+            seen.as_deref().map(|seen| Watch { captured: &self.captured, seen, behind: &behind });
+        let what = (block, checksum.as_str());
+        let frame = self.run.context.segment_frame(self.job, what, watch, is_last);
+        let (refused, at) = (FailureKind::Halted, Cell::new(Place::Opening));
+        let is_same = Cell::new(false);
+        let exchange =
+            Exchange { job: self.job, block, frame: &frame, is_last, refused, at, is_same };
         match exchange.run(self.session, self.tell).await? {
-            Ended::Committed(receipt) => Ok(receipt),
+            Ended::Committed(receipt) => {
+                if !exchange.is_same.get() {
+                    self.seen.take();
+                }
+                Ok(receipt)
+            }
             Ended::Unclear(error) => {
                 let what = (self.job, step.number());
                 let resolving = resolve_segment(self.run, self.session.pid(), what, error.as_ref());
@@ -159,7 +166,7 @@ impl ScriptRun<'_, '_> {
             failure.statement = Some(step.number());
         }
         if failure.retry != Retry::Never
-            && let Err(gone) = self.left_behind(progress.completed).await
+            && let Err(gone) = self.left_behind(progress).await
         {
             failure.retry = Retry::Never;
             failure.hint = Some(gone.message);
@@ -167,25 +174,30 @@ impl ScriptRun<'_, '_> {
         Box::new(failure)
     }
 
-    /// The message that changes columns of the step's row, the session's among them
-    /// when the step may have changed it.
-    pub(super) fn note(&self, number: usize, changes: &[&str]) -> String {
-        let context = &self.run.context;
-        let (mut capture, mut changes) = (String::new(), changes.to_vec());
-        let step = self.job.migration.up.step(number);
-        if step.is_some_and(|step| may_change_session(self.job.migration, step)) {
-            let captured = captured(context.work_key);
-            // Before the role is ours again.
-            capture = format!(
-                "SELECT pg_catalog.set_config('migraph.session',({captured})::pg_catalog.text,true);"
-            );
-            changes.push("session=pg_catalog.current_setting('migraph.session')::pg_catalog.jsonb");
-        }
+    /// The message that changes columns of the step's row, the session among them.
+    pub(super) fn note(&self, number: usize, changes: &[&str], only: &str) -> String {
+        let changes = [
+            changes,
+            &[
+                "found=NULL",
+                "session=pg_catalog.current_setting('migraph.session')::pg_catalog.jsonb",
+            ],
+        ];
         format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;{capture}{AS_OURSELVES}UPDATE {} SET {} WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number};COMMIT",
-            context.ledger.statements(),
-            changes.join(","),
-            escape_literal(self.job.migration.id.as_str()),
+            "BEGIN;SET LOCAL synchronous_commit=on;{}{AS_OURSELVES}UPDATE {} SET {} WHERE migration_id OPERATOR(pg_catalog.=) {} AND statement OPERATOR(pg_catalog.=) {number} {only};COMMIT",
+            self.capture(),
+            self.statements(),
+            changes.concat().join(","),
+            self.id(),
+        )
+    }
+
+    /// A statement that looks at the session for those behind it in its transaction. It
+    /// stands before the role is ours again.
+    fn capture(&self) -> String {
+        let captured = &self.captured;
+        format!(
+            "SELECT pg_catalog.set_config('migraph.session',({captured})::pg_catalog.text,true);"
         )
     }
 
@@ -236,9 +248,10 @@ impl ScriptRun<'_, '_> {
     pub(super) async fn fenced(&self, sql: &str) -> Result<(), Box<Failure>> {
         let context = &self.run.context;
         let message = format!(
-            "BEGIN;SET LOCAL synchronous_commit=on;SELECT pg_catalog.pg_try_advisory_lock_shared({});SELECT {};{AS_OURSELVES}{sql}COMMIT",
+            "BEGIN;SET LOCAL synchronous_commit=on;SELECT pg_catalog.pg_try_advisory_lock_shared({});SELECT {};{}{AS_OURSELVES}{sql}COMMIT",
             context.work_key,
             context.fence("-"),
+            self.capture(),
         );
         match self.send(&message).await {
             Ok(_) => Ok(()),

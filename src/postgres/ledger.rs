@@ -172,7 +172,7 @@ impl Ledger {
         batch: &str,
     ) -> Result<Option<Receipt>, Error> {
         let sql = format!(
-            "SELECT execution_time_ms::float8, applied_at FROM {} WHERE id = $1 AND batch_id::text = $2",
+            "SELECT execution_time_ms::pg_catalog.float8, applied_at FROM {} WHERE id = $1 AND batch_id::pg_catalog.text = $2",
             self.table("__migrations__")
         );
         let row = client.query_opt(&sql, &[&id, &batch]).await?;
@@ -188,7 +188,7 @@ impl Ledger {
     ) -> Result<bool, Error> {
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {} WHERE migration_id = $1 AND statement = $2
-                AND batch_id::text = $3 AND finished_at IS NOT NULL)",
+                AND batch_id::pg_catalog.text = $3 AND finished_at IS NOT NULL)",
             self.statements()
         );
         let number = i32::try_from(number).unwrap_or(i32::MAX);
@@ -243,8 +243,8 @@ impl Ledger {
 
     async fn read_tables(&self, client: &Client) -> Result<LedgerState, Error> {
         let migrations = format!(
-            "SELECT id, checksum, checksum_algorithm, applied_at, execution_time_ms::float8,
-                batch_id::text, layer FROM {} ORDER BY applied_at, id",
+            "SELECT id, checksum, checksum_algorithm, applied_at, execution_time_ms::pg_catalog.float8,
+                batch_id::pg_catalog.text, layer FROM {} ORDER BY applied_at, id",
             self.table("__migrations__")
         );
         let statements = format!(

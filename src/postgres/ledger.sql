@@ -50,9 +50,10 @@ CREATE TABLE IF NOT EXISTS {schema}.__migration_statements__ (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     session jsonb,
+    found jsonb,
     PRIMARY KEY (migration_id, statement)
 );
-COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: steps of migrations that do not run in one transaction, by their first statement; no finished_at means that nobody knows how it ended; session is what the session was like behind it';
+COMMENT ON TABLE {schema}.__migration_statements__ IS 'migraph: steps of migrations that do not run in one transaction, by their first statement; no finished_at means that nobody knows how it ended; session is what the session was like behind it, or before it while it is not finished; found is what was there before it';
 
 INSERT INTO {schema}.__ledger__ (version, tool_version)
 SELECT {version}, {tool_version} WHERE NOT EXISTS (SELECT FROM {schema}.__ledger__);

@@ -11,7 +11,6 @@ use std::time::Duration;
 use postgres_protocol::escape::escape_literal;
 
 use super::ledger::Ledger;
-use super::left_behind::captured;
 use crate::engine::Job;
 use crate::model::{Block, CHECKSUM_ALGORITHM, Span};
 
@@ -105,6 +104,28 @@ pub(super) enum Place {
     Commit,
 }
 
+/// What a segment must not have changed for its own record to hold the session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch<'a> {
+    /// An SQL expression that tells what the session is like.
+    pub(super) captured: &'a str,
+    /// What it told before the segment.
+    pub(super) seen: &'a str,
+    /// A message that records it behind COMMIT, where that was not done before.
+    pub(super) behind: &'a str,
+}
+
+impl Watch<'_> {
+    /// A statement that looks at the end of the transaction, and keeps what it sees when
+    /// that is the same. A difference may end with the transaction, as `SET LOCAL` does.
+    fn keep(self) -> String {
+        let (captured, seen) = (self.captured, escape_literal(self.seen));
+        format!(
+            "SELECT pg_catalog.set_config('migraph.session',CASE WHEN ({captured})::pg_catalog.text OPERATOR(pg_catalog.=) {seen} THEN {seen} ELSE '' END,true);"
+        )
+    }
+}
+
 impl Message {
     /// What comes when `completed` of its statements are complete.
     pub(super) fn place(&self, completed: usize) -> Place {
@@ -161,20 +182,22 @@ impl RunContext {
     }
 
     /// What applies `block` as one transaction and records that it is done, with
-    /// its checksum; the last one also records the migration. `watched` when the
-    /// block may change the session: the record says that it did not, where that is
-    /// certain before COMMIT.
+    /// its checksum; the last one also records the migration. The record holds the
+    /// session, where it is certain before COMMIT that it is the same as before.
     pub(super) fn segment_frame(
         &self,
         job: Job<'_>,
         (block, checksum): (&Block, &str),
-        (watched, last): (bool, bool),
+        watch: Option<Watch<'_>>,
+        last: bool,
     ) -> Frame {
         let nonce = nonce();
-        let watch = if watched { self.still_the_same() } else { String::new() };
+        let watched = watch.is_some();
+        let behind = watch.map_or(String::new(), |watch| [";", watch.behind].concat());
+        let watch = watch.map(Watch::keep).unwrap_or_default();
         let id = guarded_id(job, &nonce);
         let progress = format!(
-            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at,session) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp(),{}) RETURNING statement AS {SEGMENT_COLUMN};",
+            "INSERT INTO {} (migration_id,statement,checksum,batch_id,started_at,finished_at,session) VALUES ({id},{},'{checksum}',{},pg_catalog.transaction_timestamp(),pg_catalog.clock_timestamp(),{}) RETURNING statement AS {SEGMENT_COLUMN},session IS NOT NULL;",
             self.ledger.statements(),
             block.statements.start + 1,
             escape_literal(&self.batch),
@@ -184,27 +207,9 @@ impl RunContext {
         Frame {
             opening: format!("{}BEGIN {};SELECT {};\n", mark(job), block.modes, self.fence(&nonce)),
             opening_statements: 2,
-            closing: format!("\n;{watch}{AS_OURSELVES}{progress}{record}COMMIT"),
+            closing: format!("\n;{watch}{AS_OURSELVES}{progress}{record}COMMIT{behind}"),
             closing_statements: 3 + usize::from(watched) + if last { RECORD_STATEMENTS } else { 0 },
         }
-    }
-
-    /// A statement that looks at the session before a watched segment. In a message of
-    /// its own: pg_stat_activity shows the beginning of a message, and that is to be the
-    /// script's.
-    pub(super) fn watch(&self) -> String {
-        let seen = captured(self.work_key);
-        format!("SELECT pg_catalog.set_config('migraph.session',({seen})::pg_catalog.text,false)")
-    }
-
-    /// A statement that looks again at the end of its transaction, and keeps what it
-    /// sees when that is the same. A difference may end with the transaction, as
-    /// `SET LOCAL` does.
-    fn still_the_same(&self) -> String {
-        let seen = format!("({})::pg_catalog.text", captured(self.work_key));
-        format!(
-            "SELECT pg_catalog.set_config('migraph.session',CASE WHEN pg_catalog.current_setting('migraph.session',true) OPERATOR(pg_catalog.=) {seen} THEN {seen} ELSE '' END,true);"
-        )
     }
 
     /// The statement that records a migration whose steps are all recorded.
@@ -278,7 +283,7 @@ impl RunContext {
     }
 }
 
-/// What [`RunContext::still_the_same`] has kept.
+/// What [`Watch::keep`] has kept.
 const WATCHED: &str = "NULLIF(pg_catalog.current_setting('migraph.session'),'')::pg_catalog.jsonb";
 
 /// Milliseconds since the transaction began; the ledger's column rounds them.

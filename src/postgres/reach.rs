@@ -162,16 +162,18 @@ impl Target {
         Ok(Reached { client, target, version: found.version })
     }
 
-    /// What the session is, and, since the server must not end it while it is
-    /// idle, a setting. The setting is local to the question where the session may
+    /// What the session is, and two settings: the server must not end it while it is
+    /// idle, and it is ours alone, so that a database's own search_path must not lead
+    /// our questions elsewhere. They are local to the question where the session may
     /// be anybody's.
     async fn ask(&self, client: &Client) -> Result<Found, Error> {
         let token = format!("pg_catalog.current_setting('{TOKEN_SETTING}',true)");
         let version = "pg_catalog.current_setting('server_version_num')";
         let sql = format!(
             "SELECT {version}, {token}, CASE WHEN {version}::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000 \
-             THEN pg_catalog.set_config('idle_session_timeout','0',{token} IS DISTINCT FROM '{}') END",
-            self.token()
+             THEN pg_catalog.set_config('idle_session_timeout','0',{token} IS DISTINCT FROM '{own}') END, \
+             pg_catalog.set_config('search_path','pg_catalog',{token} IS DISTINCT FROM '{own}')",
+            own = self.token()
         );
         let row = first_row(client, &sql).await?;
         let mut columns = row.into_iter();

@@ -5,7 +5,7 @@ use tokio_postgres::Error;
 use super::by_step::ScriptRun;
 use super::error::reason;
 use super::failure;
-use super::heal::Found;
+use super::heal::{Before, Found};
 use super::reach::first_row;
 use crate::engine::{Failure, Progress, Retry};
 use crate::model::StatementKind;
@@ -42,7 +42,7 @@ impl ScriptRun<'_, '_> {
     pub(super) async fn failed(
         &self,
         number: usize,
-        (recovery, others): (&Recovery, &[String]),
+        (recovery, before): (&Recovery, &Before),
         error: &Error,
     ) -> Box<Failure> {
         if error.as_db_error().is_none() {
@@ -56,7 +56,7 @@ impl ScriptRun<'_, '_> {
         // The next try will do it, and whoever cancels does not want to wait.
         let is_cancelled = failure.sqlstate.as_deref() == Some("57014");
         let leave = is_cancelled || failure.retry != Retry::Never;
-        let found = self.look(number, recovery).await.map(|found| found.besides(others));
+        let found = self.look(number, (recovery, before)).await;
         let hint = match &found {
             Ok(found @ Found::Invalid(indexes)) if !leave && self.clear(found).await => {
                 let names = indexes.join(", ");

@@ -12,9 +12,6 @@ use crate::engine::{Job, Progress};
 use crate::model::Migration;
 use crate::parse::statement_checksum;
 
-/// Whoever says where a script goes on has seen to what it needs there.
-const NOTHING_LEFT: &str = r#"'{"left": []}'::pg_catalog.jsonb"#;
-
 /// What is true of a migration that runs step by step, by somebody's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repair {
@@ -70,8 +67,9 @@ impl RunContext {
             Repair::RetryFrom(number) => format!(
                 "DELETE FROM {statements} WHERE migration_id = {id} AND statement >= {number}"
             ),
-            Repair::WithoutSession(number) => format!(
-                "UPDATE {statements} SET session = COALESCE(session, '{{}}') || {NOTHING_LEFT} WHERE migration_id = {id} AND statement < {number}"
+            Repair::WithoutSession(_) => format!(
+                "UPDATE {statements} AS s SET session = COALESCE(s.session, {}) || '{{\"left\": []}}' WHERE migration_id = {id}",
+                last_known(&statements, &id, "s.statement"),
             ),
             Repair::ResumeAt(number) => self.steps_before(migration, number),
             Repair::MarkApplied => {
@@ -84,28 +82,31 @@ impl RunContext {
         }
     }
 
-    /// The rows of the steps before `number`, and no others.
-    fn steps_before(&self, migration: &Migration, number: usize) -> String {
+    /// The rows of the steps before `number`, and no others. Where nobody knows what a
+    /// step has left in the session, it is taken for what the one before it left.
+    fn steps_before(&self, migration: &Migration, end: usize) -> String {
         let statements = self.ledger.statements();
         let (id, batch) = (escape_literal(migration.id.as_str()), escape_literal(&self.batch));
         let done: Vec<_> =
-            migration.up.recorded_steps().filter(|step| step.number() < number).collect();
+            migration.up.recorded_steps().filter(|step| step.number() < end).collect();
         let numbers: Vec<_> = done.iter().map(|step| step.number().to_string()).collect();
         let mut sql = format!(
             "DELETE FROM {statements} WHERE migration_id = {id} AND statement <> ALL (ARRAY[{}]::pg_catalog.int4[])",
             numbers.join(",")
         );
         for step in done {
+            let number = step.number();
             let checksum =
                 statement_checksum(migration.source.slice(migration.up.span_of(step))).to_hex();
             // Writing to a string cannot fail.
             let _ = write!(
                 sql,
                 ";INSERT INTO {statements} AS s (migration_id, statement, checksum, batch_id, started_at, finished_at, session) \
-                 VALUES ({id}, {}, '{checksum}', {batch}, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), {NOTHING_LEFT}) \
+                 VALUES ({id}, {number}, '{checksum}', {batch}, pg_catalog.clock_timestamp(), pg_catalog.clock_timestamp(), \
+                 {}) \
                  ON CONFLICT (migration_id, statement) DO UPDATE SET checksum = excluded.checksum, \
-                 finished_at = COALESCE(s.finished_at, s.started_at), session = COALESCE(s.session, '{{}}') || {NOTHING_LEFT}",
-                step.number(),
+                 finished_at = COALESCE(s.finished_at, s.started_at), session = COALESCE(s.session, excluded.session)",
+                last_known(&statements, &id, &number.to_string()),
             );
         }
         sql
@@ -122,4 +123,14 @@ impl RunContext {
             escape_literal(&self.host),
         )
     }
+}
+
+/// The session behind the last step before `statement` of which it is known, as an SQL
+/// expression. What the script has set since (`from` that step) has to be set again.
+fn last_known(statements: &str, id: &str, statement: &str) -> String {
+    format!(
+        "COALESCE((SELECT p.session || pg_catalog.jsonb_build_object('from', COALESCE(p.session -> 'from', pg_catalog.to_jsonb(p.statement))) \
+            FROM {statements} p WHERE p.migration_id = {id} AND p.statement < {statement} AND p.session IS NOT NULL \
+            ORDER BY p.statement DESC LIMIT 1), '{{\"from\": 0, \"left\": []}}')"
+    )
 }

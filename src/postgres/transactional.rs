@@ -34,6 +34,7 @@ pub(super) async fn apply(
         is_last: true,
         refused: FailureKind::RolledBack,
         at: Cell::new(Place::Opening),
+        is_same: Cell::default(),
     };
     let error = match exchange.run(session, tell).await? {
         Ended::Committed(Some(receipt)) => return Ok(receipt),
@@ -58,6 +59,8 @@ pub(super) struct Exchange<'a> {
     pub(super) refused: FailureKind,
     /// What the server is at, as far as its answers tell.
     pub(super) at: Cell<Place>,
+    /// True once the record of a segment holds the session.
+    pub(super) is_same: Cell<bool>,
 }
 
 /// How a transaction ended that no server refused.
@@ -128,6 +131,7 @@ impl Exchange<'_> {
         let cleaning = if self.is_last { session.clean().await } else { Ok(()) };
         let tally = self.tally(message, answer).await;
         if tally.is_committed() {
+            self.is_same.set(tally.is_same);
             if cleaning.is_err() || tally.error.is_some() {
                 // Applied, whatever came behind.
                 session.spoil();
@@ -201,13 +205,16 @@ struct Tally {
     /// How many of these came behind the last row of ours, its own statement
     /// included; `None` before there was one.
     behind_record: Option<usize>,
+    /// A segment's record holds the session.
+    is_same: bool,
     error: Option<Error>,
 }
 
 impl Tally {
     /// Calls `completed` with the number of complete statements after each.
     async fn of(answer: SimpleQueryStream, completed: impl Fn(usize)) -> Self {
-        let mut tally = Self { completed: 0, receipt: None, behind_record: None, error: None };
+        let mut tally =
+            Self { completed: 0, receipt: None, behind_record: None, is_same: false, error: None };
         pin_mut!(answer);
         while let Some(message) = answer.next().await {
             match message {
@@ -230,6 +237,9 @@ impl Tally {
     fn row(&mut self, row: &SimpleQueryRow) {
         let receipt = receipt(row);
         let segment = row.columns().first().is_some_and(|it| it.name() == SEGMENT_COLUMN);
+        if segment {
+            self.is_same = row.get(1) == Some("t");
+        }
         if receipt.is_some() || segment {
             self.receipt = receipt;
             self.behind_record = Some(0);

@@ -19,6 +19,6 @@ pub use check::{SyntaxError, Tree, check, on_large_stack, parse};
 pub use classify::{Control, Meaning};
 pub use copy::{CopyIn, copied_table};
 pub use recovery::{Recovery, Scope, Shared, WantedIndex, recovery_of};
-pub use session::{last_change_of_session, may_change_session};
+pub use session::custom_settings;
 pub use statements::{StatementTokens, statements};
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};

@@ -1,75 +1,36 @@
-//! What a statement may leave in its session, which a resumed script would lack.
+//! The settings that a script names and that the server has no list of.
 
 use super::statements::statements;
 use super::token::lex;
-use super::words::Words;
-use crate::model::{Migration, StatementKind, Step};
+use super::words::{Words, unquoted};
+use crate::model::{Migration, StatementKind};
 
-/// Verbs whose statements change the database and not the session. That a trigger or
-/// a function in one of them does is not thought of.
-const HARMLESS: [&str; 26] = [
-    "alter",
-    "analyze",
-    "checkpoint",
-    "cluster",
-    "comment",
-    "copy",
-    "create",
-    "delete",
-    "drop",
-    "grant",
-    "import",
-    "insert",
-    "lock",
-    "merge",
-    "notify",
-    "reassign",
-    "refresh",
-    "reindex",
-    "release",
-    "revoke",
-    "rollback",
-    "savepoint",
-    "security",
-    "truncate",
-    "update",
-    "vacuum",
-];
+/// The settings with a dot in their names that the statements of `migration` set, by
+/// `SET` or by `set_config` with constants.
+pub fn custom_settings(migration: &Migration) -> Vec<String> {
+    let session = |kind: StatementKind| kind == StatementKind::Session;
+    let statements = migration.up.statements.iter().filter(|it| session(it.kind));
+    statements.filter_map(|it| custom_setting(migration.source.slice(it.span))).collect()
+}
 
-/// True unless `sql`, one statement, surely leaves nothing in its session but what
-/// [`crate::model::StatementKind::Session`] says: no temporary table, no setting made
-/// by a function or a block. `ALTER DATABASE … SET` counts too: a later session has
-/// another value than the one in which it ran.
-fn may_change(sql: &str) -> bool {
+fn custom_setting(sql: &str) -> Option<String> {
     let lexed = lex(sql);
-    let Some(statement) = statements(sql, &lexed.tokens).first().copied() else { return false };
-    let words = Words::of(statement);
-    let temporary = ["temp", "temporary", "pg_temp", "set_config"];
-    if temporary.iter().any(|word| words.contains(word)) {
-        return true;
-    }
-    match words.get(0) {
-        "alter" => ["database", "role", "user", "system"].contains(&words.get(1)),
-        "set" | "reset" => false,
-        verb => !HARMLESS.contains(&verb),
-    }
-}
-
-/// Whether the session behind `step` may be another than the script says.
-pub fn may_change_session(migration: &Migration, step: &Step) -> bool {
-    let statements = &migration.up.statements[step.statements()];
-    statements.iter().any(|statement| {
-        statement.kind != StatementKind::Session
-            && may_change(migration.source.slice(statement.span))
-    })
-}
-
-/// The number of the last such step among the first `completed` statements.
-pub fn last_change_of_session(migration: &Migration, completed: usize) -> Option<usize> {
-    let mut done = migration.up.steps().iter().rev();
-    let may =
-        |step: &&Step| step.statements().end <= completed && may_change_session(migration, step);
-    done.find(may).map(Step::number)
+    let words = Words::of(statements(sql, &lexed.tokens).first().copied()?);
+    let name = match words.get(0) {
+        "set" => {
+            let at = 1 + usize::from(words.get(1) == "session");
+            let parts = words.name(at)?.0;
+            parts.split('.').map(unquoted).collect::<Vec<_>>().join(".")
+        }
+        _ => words
+            .texts
+            .iter()
+            .find_map(|text| text.strip_prefix('\''))?
+            .trim_end_matches('\'')
+            .into(),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._$".contains(c);
+    (name.contains('.') && name.chars().all(is_plain)).then_some(name)
 }
 
 #[cfg(test)]
@@ -77,38 +38,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_last_is_told_from_what_does_not() {
-        let may = [
-            "CREATE TEMP TABLE t (a int)",
-            "create local temporary view v as select 1",
-            "CREATE TABLE pg_temp.t (a int)",
-            "SELECT 1 INTO TEMP t",
-            "SELECT set_config('search_path', 'a' || 'b', false)",
-            "INSERT INTO t SELECT set_config('a.b', 'c', false)",
-            "DO $$BEGIN END$$",
-            "CALL p()",
-            "PREPARE p AS SELECT 1",
-            "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
-            "LISTEN l",
-            "ALTER DATABASE d SET search_path = s",
-            "ALTER ROLE r RESET ALL",
-            "WITH x AS (SELECT f()) SELECT * FROM x",
+    fn only_names_with_a_dot_count() {
+        let cases = [
+            ("SET app.tenant = '3'", Some("app.tenant")),
+            ("set session \"App\".tenant to x", Some("App.tenant")),
+            ("SELECT pg_catalog.set_config('app.user', 'x', false)", Some("app.user")),
+            ("SET search_path = a.b", None),
+            ("RESET app.tenant", None),
+            ("SET \"a'b\".c = 1", None),
+            ("", None),
         ];
-        let does_not = [
-            "CREATE INDEX CONCURRENTLY i ON t (a)",
-            "CREATE TABLE temporaries (temp_a int)",
-            "ALTER TABLE t ADD COLUMN c int",
-            "INSERT INTO t VALUES ('temp')",
-            "REINDEX TABLE CONCURRENTLY t",
-            "SET search_path = a",
-            "/* DO */ drop table t",
-            "",
-        ];
-        for sql in may {
-            assert!(may_change(sql), "{sql}");
-        }
-        for sql in does_not {
-            assert!(!may_change(sql), "{sql}");
+        for (sql, expected) in cases {
+            assert_eq!(custom_setting(sql).as_deref(), expected, "{sql}");
         }
     }
 }

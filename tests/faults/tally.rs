@@ -52,7 +52,7 @@ impl Tally {
                 ("dropped the INVALID index", "healed: INVALID index dropped"),
                 ("is done already", "healed: found to be done"),
                 ("which was half done", "healed: pending detach finalised"),
-                ("left it: search_path", "healed: settings of the session brought back"),
+                ("set as in the session of", "healed: settings of the session brought back"),
                 ("answer to COMMIT was lost", "unclear outcome: found to be applied"),
             ];
             let kind = kinds.into_iter().find(|(text, _)| line.contains(text));

@@ -62,6 +62,7 @@ fn what_a_killed_fast_run_has_applied_lasts_once_the_next_run_says_so() {
     running(&database, "pg_sleep(600)", 1);
     run.signal(Signal::SIGKILL);
     run.end();
+    project.database.end_orphans();
     project.database.until_gone();
     project.run(&["up", "--target", "0001_a"]).exits(0).says(&["Nothing to do"]);
     server.stop_server(StopMode::Immediate).unwrap();

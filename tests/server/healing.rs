@@ -82,6 +82,10 @@ fn a_pending_detach_is_finalised() {
     let table = "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE x PARTITION OF p FOR VALUES IN (1);";
     let detach = "ALTER TABLE p DETACH PARTITION x CONCURRENTLY;";
     let project = Project::new(&[("0001_t", "", table), ("0002_i", "0001_t", detach)]);
+    // 13 has no DETACH … CONCURRENTLY.
+    if !project.database.watches_clients() {
+        return;
+    }
     project.run(&["up", "--target", "0001_t"]).exits(0);
     kill_while_held(&project, "BEGIN; SELECT * FROM p;", "ALTER TABLE");
     let pending = "SELECT inhdetachpending FROM pg_inherits";
@@ -148,7 +152,7 @@ fn an_index_without_a_name_cannot_be_looked_for() {
     let sql = "CREATE UNIQUE INDEX CONCURRENTLY ON t (a);";
     let project = project(sql);
     project.database.sql("INSERT INTO t VALUES (1)");
-    project.run(&["up"]).exits(1).says(&["there are INVALID indexes", ": t_a_idx;"]);
+    project.run(&["up"]).exits(1).says(&["there are INVALID indexes", ": public.t_a_idx;"]);
     kill_while_held(&project, "BEGIN; INSERT INTO t VALUES (4);", "CREATE UNIQUE INDEX");
     project.run(&["up"]).exits(1).says(&["statement 1 of `0002_i` was begun", "--mark-applied"]);
 }

@@ -134,7 +134,6 @@ const EXACT: &[&str] = &[
     "ALTER TABLE single REPLICA IDENTITY FULL",
     "ALTER TABLE loose CLUSTER ON loose_id_key",
     "ALTER TABLE part ATTACH PARTITION part_new FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
-    "ALTER TABLE part DETACH PARTITION part_1",
     "ALTER TABLE single INHERIT base",
     "ALTER TABLE base ADD COLUMN y int",
     "ALTER TABLE part ADD COLUMN y int",
@@ -173,6 +172,8 @@ const EXACT: &[&str] = &[
 /// Statements whose locks are predicted, and more: rows decide which foreign keys
 /// and triggers have something to do, and the footprint reckons with all.
 const MORE: &[&str] = &[
+    // 13 locks the partition less.
+    "ALTER TABLE part DETACH PARTITION part_1",
     "INSERT INTO child (parent_id) SELECT id FROM parent",
     "UPDATE child SET v = 'x'",
     "DELETE FROM child",
