@@ -170,7 +170,8 @@ fn deep_nesting_is_survived() {
 #[test]
 fn what_goes_round_or_forks_often_is_survived() {
     let calls = |n: usize| {
-        let all: String = (0..n).map(|i| format!("perform f{i}();")).collect();
+        let one = |i| format!("perform f{i}();");
+        let all: String = (0..n).map(one).collect();
         let one = |i| {
             format!(
                 "create function f{i}() returns int language plpgsql as $$ begin {all} return 1; end $$;"

@@ -246,7 +246,8 @@ fn explained(error: &Diagnostic, place: Place) -> Diagnostic {
             .help("`--define NAME=VALUE` puts values in for simple placeholders");
     }
     let mut problem = Diagnostic { place: None, related: vec![], ..error.clone() };
-    if syntax && (rest.starts_with('`') || lines.contains('`')) {
+    // Where one stands at the place itself, the parser's verdict says so.
+    if syntax && !rest.starts_with('`') && lines.contains('`') {
         problem.help =
             vec!["names in backticks are MySQL's; PostgreSQL quotes with `\"`".to_owned()];
     }

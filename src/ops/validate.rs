@@ -7,7 +7,7 @@ use crate::analyse::{Analysis, findings};
 use crate::graph::{MigrationGraph, Node};
 use crate::lint::{Ignores, LintOptions, lint};
 use crate::load::Loaded;
-use crate::model::{Code, Diagnostic, Diagnostics, Place};
+use crate::model::{Code, Diagnostic, Diagnostics, Place, Severity};
 use crate::plan::{Estimator, Plan, Separation, Timings};
 
 /// Of a group that is kept apart, so many files are shown; all are named.
@@ -42,7 +42,10 @@ pub fn validate_around_broken(loaded: Loaded, options: &LintOptions) -> Diagnost
         .collect();
     let inside = |place: &Place| whole.contains(place.source.path());
     let mut found = validate(loaded, options);
-    found.retain(|one| one.place.iter().chain(&one.related).all(inside));
+    // First things first: notes are for a directory that can be planned.
+    found.retain(|one| {
+        one.severity != Severity::Info && one.place.iter().chain(&one.related).all(inside)
+    });
     found
 }
 

@@ -86,13 +86,13 @@ fn pieces(text: &str) -> Vec<&str> {
 
 /// Names and strings changed for others.
 fn by_names(text: &str, other: &str, random: &mut Rng) -> String {
-    let named = |piece: &&str| {
+    let counts = |piece: &&str| {
         piece.len() > 2 && piece.starts_with(['_', '"', '\''])
             || piece.contains('_') && !piece.contains(['-', '/', '$', '\'', '"'])
     };
-    let names: Vec<_> = pieces(text).into_iter().chain(pieces(other)).filter(named).collect();
+    let names: Vec<_> = pieces(text).into_iter().chain(pieces(other)).filter(counts).collect();
     let often = random.u32(1..20);
-    let one = |piece| match named(&piece) && random.u32(..often) == 0 {
+    let one = |piece| match counts(&piece) && random.u32(..often) == 0 {
         true => names[random.usize(..names.len())],
         false => piece,
     };

@@ -172,13 +172,11 @@ impl Variables {
             S::LITERAL => vec![string(node)?],
             S::NAME_REF => {
                 let name = ident(node)?;
-                match chosen.get(&name) {
-                    Some(value) => vec![(*value).to_owned()],
-                    None => {
-                        let values = self.assigned.get(&name)?.iter().map(inside);
-                        values.collect::<Option<Vec<_>>>()?.concat()
-                    }
+                if let Some(value) = chosen.get(&name) {
+                    return Some(vec![(*value).to_owned()]);
                 }
+                let values = self.assigned.get(&name)?.iter().map(inside);
+                values.collect::<Option<Vec<_>>>()?.concat()
             }
             // Which element it is, is not asked.
             S::PAREN_EXPR | S::CAST_EXPR | S::INDEX_EXPR => inside(&node.children().next()?)?,
