@@ -145,15 +145,15 @@ fn may_hide(sql: &str) -> bool {
         matches!(&bytes[at..], [b'E' | b'e', b'\'', ..])
             && !(at > 0 && (bytes[at - 1].is_ascii_alphabetic() || bytes[at - 1] == b'_'))
     };
-    let from_stdin = |at: usize| {
-        let word = bytes.get(at..at + b"stdin".len());
-        word.is_some_and(|word| word.eq_ignore_ascii_case(b"stdin"))
+    let is_at = |at: usize, word: &[u8]| {
+        let there = bytes.get(at..at + word.len());
+        there.is_some_and(|there| there.eq_ignore_ascii_case(word))
     };
     (0..bytes.len()).any(|at| match bytes[at] {
         // What only psql reads begins with one.
         b'\\' => true,
         b'E' | b'e' => escape_string(at),
-        b'S' | b's' => from_stdin(at),
+        b'S' | b's' => is_at(at, b"stdin") || is_at(at, b"squawk-"),
         _ => false,
     })
 }
