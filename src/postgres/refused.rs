@@ -100,12 +100,13 @@ impl ScriptRun<'_, '_> {
             return None;
         }
         // Parents made with ON ONLY (relkind I) are invalid until all parts are attached.
+        // Our own session may still be at the end of the statement.
         let sql = "SELECT pg_catalog.string_agg(indexrelid::pg_catalog.regclass::text, ', ')
             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
             WHERE NOT i.indisvalid AND c.relkind = 'i'
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
-                    WHERE p.relid = i.indrelid)";
-        let row = self.run.lock.client().query_one(sql, &[]).await.ok()?;
+                    WHERE p.relid = i.indrelid AND p.pid <> $1)";
+        let row = self.run.lock.client().query_one(sql, &[&self.session.pid()]).await.ok()?;
         let names: String = row.get::<_, Option<String>>(0)?;
         Some(format!(
             "there are INVALID indexes, left by this or an earlier failure: {names}; drop them with DROP INDEX CONCURRENTLY, and give indexes names, so that migraph can"
