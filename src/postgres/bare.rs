@@ -231,7 +231,7 @@ impl ScriptRun<'_, '_> {
         if self.run.lock.client().batch_execute(&without_session).await.is_err() {
             return Err(self.unseen(number, &reason(&error)));
         }
-        Err(Box::new(self.lost_behind(number, &error)))
+        Err(Box::new(self.lost_behind(number, Some(&error))))
     }
 
     /// The statement is known not to be done.

@@ -142,6 +142,9 @@ impl ScriptRun<'_, '_> {
                 if !exchange.is_same.get() {
                     self.seen.take();
                 }
+                if !is_last && !self.session.is_fit() {
+                    return Err(Box::new(self.lost_behind(step.number(), None)));
+                }
                 Ok(receipt)
             }
             Ended::Unclear(error) => {
@@ -202,18 +205,19 @@ impl ScriptRun<'_, '_> {
     }
 
     /// The step is done and recorded, and its session is lost.
-    pub(super) fn lost_behind(&self, number: usize, error: &Error) -> Failure {
+    pub(super) fn lost_behind(&self, number: usize, error: Option<&Error>) -> Failure {
+        let why = error.map_or_else(|| "it was disturbed".to_owned(), reason);
         let message = format!(
-            "statement {number} is done and recorded, but the session was lost behind it: {}",
-            reason(error)
+            "statement {number} is done and recorded, but the session was lost behind it: {why}"
         );
         let end = self.job.migration.up.step(number).map_or(number, |step| step.statements().end);
+        let of_server = error.map(|error| failure::server(FailureKind::Halted, error));
         Failure {
             message,
             retry: Retry::Never,
             progress: Some(Progress { completed: end, begun: None }),
             hint: Some("run `migraph up` again".to_owned()),
-            ..failure::server(FailureKind::Halted, error)
+            ..of_server.unwrap_or_else(|| Failure::new(FailureKind::Halted, ""))
         }
     }
 
