@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::analyse::{Analysis, findings};
 use crate::graph::{MigrationGraph, Node};
@@ -57,14 +58,25 @@ pub(super) fn conflicts(graph: &MigrationGraph, analysis: &Analysis) -> Diagnost
     let plan = Plan::new(graph, &all, &BTreeSet::new(), &estimator, separation);
     let in_layer = |layer: &Vec<Node>| plan.separation().groups(layer);
     let groups = plan.layers().iter().flat_map(in_layer);
-    groups.filter_map(|(what, group)| conflict(graph, what, &group)).collect()
+    groups.filter_map(|(what, group)| conflict(graph, &plan, (what, &group))).collect()
 }
 
-fn conflict(graph: &MigrationGraph, what: &str, group: &[Node]) -> Option<Diagnostic> {
+fn conflict(
+    graph: &MigrationGraph,
+    plan: &Plan,
+    (what, group): (&str, &[Node]),
+) -> Option<Diagnostic> {
     let file = |node: &Node| Place::file(&graph.migration(*node).source);
     let (first, rest) = group.split_first()?;
     let ids: Vec<_> = group.iter().map(|node| graph.id(*node).as_str()).collect();
-    let message = format!("kept apart, because of {what}: {}", ids.join(", "));
+    let times = || group.iter().filter_map(|node| plan.estimate(*node)).map(|it| it.time);
+    // Side by side, all would be done when the longest is.
+    let longest = times().max().unwrap_or_default();
+    let cost = times().sum::<Duration>().saturating_sub(longest);
+    let message = format!(
+        "kept apart, because of {what}, which costs up to {cost:?} by the estimates of `plan`: {}",
+        ids.join(", ")
+    );
     let info = Diagnostic::info(Code::Conflict, message).at(file(first));
     Some(rest.iter().take(SHOWN).fold(info, |info, node| info.also(file(node))))
 }
