@@ -117,6 +117,9 @@ mod tests {
             ("create view v as select x from t", "alter table t add a int", "locks"),
             ("comment on table t is 'a'", "comment on column t.x is 'b'", "locks"),
             ("grant select on t to r", "grant insert on t to r", "row"),
+            ("grant select on t to r", "alter table t add a int", "locks"),
+            ("grant select on t to r", "insert into t values (1)", "none"),
+            ("grant select on all tables in schema public to r", "drop table t", "locks"),
             (
                 "create or replace function f() returns int language sql as 'select 2'",
                 "create or replace function f() returns int language sql as 'select 3'",

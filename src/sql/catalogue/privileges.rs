@@ -5,10 +5,15 @@ use super::object::Scope;
 use crate::sql::act::Grant;
 use crate::sql::footprint::{Aspect, Op};
 use crate::sql::kind::Kind;
+use crate::sql::lock::LockMode;
 
 impl Catalogue {
     /// Privileges are a set, so that grants may change places; what is taken must
     /// have been given. `ALL … IN SCHEMA` means what is there at this moment.
+    ///
+    /// PostgreSQL 18 locks the relation against being changed meanwhile; before, a
+    /// GRANT beside an ALTER TABLE fails with `tuple concurrently updated`, as both
+    /// write the relation's own row (PG-FACTS 1 and 2). The lock stands for both.
     pub(super) fn grant(&mut self, grant: &Grant) {
         let op = if grant.give { Op::Add } else { Op::Write };
         for role in &grant.roles {
@@ -23,6 +28,9 @@ impl Catalogue {
             let Some(id) = self.wanted(*kind, name) else { continue };
             self.use_of(id, name.span);
             self.touch(id, Aspect::Privileges, op, name.span);
+            if kind.is_relation() {
+                self.lock(id, LockMode::AccessShare, name.span);
+            }
             for column in &grant.columns {
                 self.column(id, column, grant.span);
             }
@@ -41,6 +49,9 @@ impl Catalogue {
                 .collect();
             for member in members {
                 self.touch(member, Aspect::Privileges, op, schema.span);
+                if self.object(member).kind.is_relation() {
+                    self.lock(member, LockMode::AccessShare, schema.span);
+                }
             }
         }
     }
