@@ -150,6 +150,44 @@ mod tests {
         inferred.iter().enumerate().filter_map(one).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whatever names a value of an enum needs what adds that value, however far the
+    /// name is from the type.
+    #[test]
+    fn an_enums_value_is_needed_wherever_it_is_named() {
+        let history = "create type e as enum ('a'); create table t(id int, v e);
+            create view w as select v as z, id from t; create domain d as e;
+            create type k as (n int, v e); create function f(e) returns int language sql as 'select 1';
+            create table p(v e) partition by list (v); create table q(v e)";
+        let uses = [
+            "create index i on t (id) where v = 'b'",
+            "create index i on t ((v = 'b'))",
+            "alter table t add check (v <> 'b')",
+            "alter table t add w bool generated always as (v = 'b') stored",
+            "alter table t alter v set default 'b'",
+            "alter table t alter id type text using case when v = 'b' then 'x' end",
+            "create policy y on t using (v = 'b')",
+            "create rule r as on insert to t where new.v = 'b' do nothing",
+            "create domain c as e check (value <> 'b')",
+            "create table s partition of p for values in ('b')",
+            "alter table p attach partition q for values in ('b')",
+            "create table s(v e[] default '{a, b}')",
+            "create function g(v e default 'b') returns int language sql as 'select 1'",
+            "create statistics s on (v = 'b'), id from t",
+            "select * from w where z = 'b'",
+            "select f('b')",
+            "select 'b'::d",
+            "select '(1,b)'::k",
+            "with x as (select v as z from t) select * from x where z = 'b'",
+            "do $$ begin update t set v = 'b'; end $$",
+        ];
+        for used in uses {
+            let found = edges(&[history, "alter type e add value 'b'", used], Strictness::Relaxed);
+            assert_eq!(found, "1<0 2<1", "{used}");
+            let found = edges(&[history, "alter type e add value 'c'", used], Strictness::Relaxed);
+            assert_eq!(found, "1<0 2<0", "{used}, and another value");
+        }
+    }
+
     /// `(why, history, dependencies)`; in the histories, `|` stands between two
     /// migrations.
     const CASES: &[(&str, &str, &str)] = &[

@@ -285,6 +285,8 @@ pub enum Change {
         inherit: bool,
         /// True when another table may have to be scanned: `DEFAULT` partitions.
         default: bool,
+        /// The strings in its bounds.
+        bounds: Vec<(Ident, Span)>,
     },
     /// The reverse.
     Detach {

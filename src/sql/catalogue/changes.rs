@@ -64,7 +64,8 @@ impl Catalogue {
             Change::Column(change) => self.column_changed(id, change),
             Change::RenameTo(name) => self.renamed(id, name),
             Change::SetSchema(schema, span) => self.moved(id, schema, *span),
-            Change::Attach { other, inherit, default } => {
+            Change::Attach { other, inherit, default, bounds } => {
+                self.enum_values(bounds, &[id]);
                 self.attached(id, other, *inherit, *default);
             }
             Change::Detach { other, inherit, concurrently } => {
@@ -194,6 +195,7 @@ impl Catalogue {
         let Some(column) = found else { return };
         self.touch(column, Aspect::Definition, Op::Read, span);
         self.stand_on(column, span);
+        self.enum_values(&change.uses.literals, &[column]);
         match &change.what {
             ColumnAspect::Type(ty) => self.type_changed(id, column, ty.as_ref(), span),
             ColumnAspect::NotNull => {

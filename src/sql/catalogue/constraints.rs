@@ -85,6 +85,7 @@ impl Catalogue {
                 self.find_part(table, Kind::Column, (&column.name, column.span), Absent::Fine);
             }
         }
+        self.enum_values(&uses.literals, &found);
         found
     }
 

@@ -36,6 +36,8 @@ impl Catalogue {
         for column in &table.columns {
             self.column_extras(id, column);
         }
+        // A partition's bounds.
+        self.enum_values(&table.uses.literals, &[id]);
         let of_columns = table.columns.iter().flat_map(|column| &column.constraints);
         for constraint in without_repeated_keys(of_columns.chain(&table.constraints)) {
             self.add_constraint(id, constraint, true);
@@ -196,7 +198,8 @@ impl Catalogue {
 
     /// What stands behind a column's name and type.
     pub(super) fn column_extras(&mut self, table: ObjectId, column: &NewColumn) {
-        let used = self.refer(&column.uses);
+        // A generated column is made of others.
+        let used = self.refer_within(table, &column.uses);
         let Some(id) = self.part(table, Kind::Column, &column.name) else { return };
         for object in used {
             if self.object(object).kind != Kind::Column {

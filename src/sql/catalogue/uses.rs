@@ -4,6 +4,8 @@
 //! to objects. One that is executed also reads and writes rows, fires triggers and
 //! calls functions.
 
+use rustc_hash::FxHashSet;
+
 use super::Catalogue;
 use super::names::{Absent, is_system};
 use super::object::Detail;
@@ -183,26 +185,31 @@ impl Catalogue {
     }
 
     /// Strings that are values of an enum which the statement has to do with.
-    fn enum_values(&mut self, literals: &[(Ident, Span)], objects: &[ObjectId]) {
+    pub(super) fn enum_values(&mut self, literals: &[(Ident, Span)], objects: &[ObjectId]) {
+        let mut near = None;
         for (text, span) in literals {
             let Some(values) = self.labels.get(text).cloned() else { continue };
+            let near = near.get_or_insert_with(|| self.made_of(objects));
             for value in values {
-                let ty = self.object(value).parent;
-                if ty.is_some_and(|ty| objects.iter().any(|it| self.has_type(*it, ty))) {
+                if self.object(value).parent.is_some_and(|ty| near.contains(&ty)) {
                     self.touch(value, Aspect::Definition, Op::Read, *span);
                 }
             }
         }
     }
 
-    /// True when an object is of this type, or a table with a column of it.
-    fn has_type(&self, id: ObjectId, ty: ObjectId) -> bool {
-        let of = |column: &ObjectId| matches!(&self.object(*column).detail, Detail::Column(it) if it.ty == Some(ty));
-        match &self.object(id).detail {
-            Detail::Relation(relation) => relation.columns.iter().any(of),
-            Detail::Column(_) => of(&id),
-            _ => id == ty,
+    /// What these objects are made of: a table of its columns, a column of its type, a
+    /// domain of the type below, a function of its arguments, a view of its tables.
+    fn made_of(&self, objects: &[ObjectId]) -> FxHashSet<ObjectId> {
+        let mut near: FxHashSet<_> = objects.iter().copied().collect();
+        let mut pending: Vec<_> = near.iter().copied().collect();
+        while let Some(id) = pending.pop() {
+            let object = self.object(id);
+            let columns = self.relation(id).map(|it| it.columns.as_slice()).unwrap_or_default();
+            let below = object.foundations.iter().chain(columns).copied();
+            pending.extend(below.filter(|it| near.insert(*it)));
         }
+        near
     }
 
     /// What stands in the columns among `objects` that are of this table. Behind a view

@@ -164,8 +164,9 @@ impl Reader<'_> {
     fn attach(self, node: &SyntaxNode) -> Option<Change> {
         let other =
             self.name_in(node, S::TABLE_NAME_REF).or_else(|| self.name_in(node, S::INDEX_REF))?;
+        let bounds = self.uses_without(node, &[S::TABLE_NAME_REF, S::INDEX_REF]).literals;
         let default = has(node, S::PARTITION_DEFAULT);
-        Some(Change::Attach { other, inherit: node.kind() == S::INHERIT_TABLE, default })
+        Some(Change::Attach { other, inherit: node.kind() == S::INHERIT_TABLE, default, bounds })
     }
 
     fn detach(self, node: &SyntaxNode) -> Option<Change> {

@@ -48,7 +48,7 @@ impl Reader<'_> {
         let list = child(node, S::PARTITION_ITEM_LIST);
         let items =
             list.iter().flat_map(|list| children(list, S::PARTITION_ITEM).collect::<Vec<_>>());
-        let mut uses = self.uses_without(
+        let uses = self.uses_without(
             node,
             &[
                 S::TABLE_RELATION_NAME,
@@ -58,7 +58,6 @@ impl Reader<'_> {
                 S::USING_METHOD,
             ],
         );
-        uses.literals.clear();
         Some(Act::CreateIndex(Box::new(NewIndex {
             name: self.name_in(node, S::INDEX).map(|name| name.name),
             table: self.name_in(&holder, S::TABLE_NAME_REF)?,
@@ -102,7 +101,6 @@ impl Reader<'_> {
         let label = |variant: SyntaxNode| child(&variant, S::LITERAL).and_then(|it| string(&it));
         let labels = all(S::VARIANT).filter_map(label).map(|label| Ident::new(&label)).collect();
         let mut uses = self.uses_without(node, &[S::TYPE_NAME, S::DOMAIN]);
-        uses.literals.clear();
         // A base type's functions and a range's subtype are parsed as types.
         let options =
             all(S::ATTRIBUTE_VALUE).filter_map(|value| self.name_below(&value, S::PATH_REF));
@@ -149,7 +147,6 @@ impl Reader<'_> {
         let mut uses = columns.unwrap_or_default();
         uses.extend(child(node, S::WHEN_CONDITION).map(|it| self.uses(&it)).unwrap_or_default());
         uses.columns.iter_mut().for_each(|column| column.table = None);
-        uses.literals.clear();
         let other =
             child(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF));
         uses.objects.extend(other.map(|name| (Kind::Table, name)));
@@ -172,6 +169,8 @@ impl Reader<'_> {
         let mut uses = child(node, S::RULE_DO).map(|it| self.uses(&it)).unwrap_or_default();
         // What the rule will write is only read of now.
         uses.relations.iter_mut().for_each(|one| one.access = crate::sql::act::RowAccess::Read);
+        let condition = child(node, S::RULE_ON).and_then(|on| child(&on, S::WHERE_CLAUSE));
+        uses.extend(condition.map(|it| self.uses(&it)).unwrap_or_default());
         acts.push(Act::Create(Box::new(Creation {
             on: Some(on),
             replace: has(node, S::OR_REPLACE),
@@ -233,10 +232,7 @@ impl Reader<'_> {
             Kind::Policy => LockMode::AccessExclusive,
             _ => LockMode::ShareUpdateExclusive,
         };
-        let mut uses = self.uses_without(node, &[own, S::ON_TABLE]);
-        if kind == Kind::Policy {
-            uses.literals.clear();
-        }
+        let uses = self.uses_without(node, &[own, S::ON_TABLE]);
         Some(Act::Create(Box::new(Creation {
             on: self.table_of(node).or_else(|| {
                 find(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF))

@@ -15,6 +15,9 @@ use crate::sql::name::{Ident, QName};
 /// As many different names and strings of one statement are kept.
 const MAX_SEEN: usize = 20_000;
 
+/// An array or a row of values that is written out as one string is not longer.
+const MAX_WRITTEN_OUT: usize = 1_000;
+
 /// What `node` refers to.
 pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
     let (clauses, items) = naming_parts(node);
@@ -285,9 +288,22 @@ impl Walk<'_> {
     }
 
     fn literal(&mut self, node: &SyntaxNode) {
-        // An enum's value is short; a long text is none.
-        let Some(text) = string(node).filter(|text| text.len() < 64) else { return };
-        let text = Ident::new(&text);
+        let Some(text) = string(node) else { return };
+        self.label(&text, node);
+        // An array or a row, written out.
+        if text.starts_with(['{', '(']) && text.len() < MAX_WRITTEN_OUT {
+            let inner = text.split(|c: char| "{}(),\"".contains(c)).map(str::trim);
+            inner.filter(|it| !it.is_empty()).for_each(|it| self.label(it, node));
+        }
+    }
+
+    /// What may be an enum's value, which is shorter than 64 bytes
+    /// (<https://www.postgresql.org/docs/current/datatype-enum.html>).
+    fn label(&mut self, text: &str, node: &SyntaxNode) {
+        if text.len() >= 64 {
+            return;
+        }
+        let text = Ident::new(text);
         if self.seen.len() < MAX_SEEN && self.seen.insert((None, None, text.clone())) {
             self.uses.literals.push((text, self.place.of(node)));
         }

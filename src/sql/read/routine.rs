@@ -162,7 +162,6 @@ fn harvest_signature(reader: Reader<'_>, node: &SyntaxNode) -> Uses {
         node,
         &[S::ATOMIC_BODY, S::RETURN_STMT, S::FUNCTION_NAME, S::PROCEDURE_NAME, S::AGGREGATE_NAME],
     );
-    uses.literals.clear();
     uses.columns.retain(|column| column.table.is_some());
     // An aggregate's functions are parsed as types: `sfunc = f`.
     if node.kind() == S::CREATE_AGGREGATE {
