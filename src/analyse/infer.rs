@@ -219,6 +219,26 @@ mod tests {
             "1<0 2<1",
         ),
         (
+            "a part of a composite type that a function returns",
+            "create type c as (p uuid); create function f() returns c language sql as 'select null::c';
+             create table a(x text) | alter type c alter attribute p type text
+             | create policy y on a using (x = (select p from f())) | drop policy y on a
+             | alter type c alter attribute p type varchar",
+            "1<0 2<1 3<2 4<3",
+        ),
+        (
+            "a part of a composite column",
+            "create type c as (p int); create table a(x c) | alter type c add attribute q int
+             | create view v as select (x).q from a",
+            "1<0 2<1",
+        ),
+        (
+            "a column of the rows that a function returns",
+            "create table a(x int); create function f() returns setof a language sql as 'select * from a'
+             | alter table a rename x to y | create view v as select z.y from f() z",
+            "1<0 2<1",
+        ),
+        (
             "indexes commute",
             "create table a(x int) | create index i on a(x) | create index j on a(x)",
             "1<0 2<0",

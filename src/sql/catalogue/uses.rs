@@ -26,7 +26,8 @@ const MAX_FOLLOWED: usize = 300;
 /// A relation of a query that was found.
 struct Found {
     id: ObjectId,
-    alias: Ident,
+    /// `None` when it may have any: a function's rows.
+    alias: Option<Ident>,
     span: Span,
 }
 
@@ -78,12 +79,20 @@ impl Catalogue {
             let Some(id) = self.find_use(*kind, name) else { continue };
             self.use_of(id, name.span);
             if kind.is_relation() && self.relation(id).is_some() {
-                found.push(Found { id, alias: name.name.clone(), span: name.span });
+                found.push(Found { id, alias: Some(name.name.clone()), span: name.span });
+            }
+            if *kind == Kind::Routine {
+                found.extend(self.rows_of(id, name.span));
+                let types = self.object(id).foundations.clone();
+                objects.extend(self.composites(&types, name.span));
             }
             objects.push(id);
         }
         for column in &uses.columns {
-            objects.extend(self.column_use(column, &found));
+            let columns = self.column_use(column, &found);
+            let types: Vec<_> = columns.iter().filter_map(|it| self.type_of(*it)).collect();
+            objects.extend(columns);
+            objects.extend(self.composites(&types, column.span));
         }
         self.enum_values(&uses.literals, &objects);
         (objects, accessed)
@@ -121,7 +130,31 @@ impl Catalogue {
             }
         }
         let alias = used.alias.clone().unwrap_or_else(|| used.name.name.clone());
-        Some(Found { id, alias, span })
+        Some(Found { id, alias: Some(alias), span })
+    }
+
+    /// The tables whose rows a function may return.
+    fn rows_of(&self, routine: ObjectId, span: Span) -> Vec<Found> {
+        let foundations = self.object(routine).foundations.iter();
+        let tables = foundations.filter(|it| self.object(**it).kind.is_relation());
+        tables.map(|id| Found { id: *id, alias: None, span }).collect()
+    }
+
+    /// The composite types among these. Who has a row of one in hand uses it: what a
+    /// part of it is called and what it holds is said there.
+    fn composites(&mut self, types: &[ObjectId], span: Span) -> Vec<ObjectId> {
+        let is =
+            |id: &ObjectId| self.object(*id).kind == Kind::Type && self.relation(*id).is_some();
+        let found: Vec<_> = types.iter().copied().filter(is).collect();
+        found.iter().for_each(|id| self.use_of(*id, span));
+        found
+    }
+
+    fn type_of(&self, column: ObjectId) -> Option<ObjectId> {
+        match &self.object(column).detail {
+            Detail::Column(it) => it.ty,
+            _ => None,
+        }
     }
 
     /// `*`, or a row as a whole.
@@ -148,7 +181,12 @@ impl Catalogue {
     fn column_use(&mut self, used: &ColumnUse, found: &[Found]) -> Vec<ObjectId> {
         let mut columns = Vec::new();
         for one in found {
-            if used.table.as_ref().is_some_and(|table| *table != one.alias) {
+            if used
+                .table
+                .as_ref()
+                .zip(one.alias.as_ref())
+                .is_some_and(|(table, alias)| table != alias)
+            {
                 continue;
             }
             match self.part(one.id, Kind::Column, &used.name) {
@@ -156,7 +194,7 @@ impl Catalogue {
                     self.touch(column, Aspect::Definition, Op::Read, used.span);
                     columns.push(column);
                 }
-                None if used.table.is_none() && used.name == one.alias => {
+                None if used.table.is_none() && one.alias.as_ref() == Some(&used.name) => {
                     self.all_columns(one.id, one.span);
                     columns.extend(self.columns_of(one.id));
                 }
@@ -175,9 +213,10 @@ impl Catalogue {
         if used.table.is_some() && !used.sure {
             return;
         }
-        let fits = |one: &&Found| match &used.table {
-            Some(table) => *table == one.alias,
-            None => found.len() == 1 && used.name != one.alias,
+        let fits = |one: &&Found| match (&used.table, &one.alias) {
+            (_, None) => false,
+            (Some(table), Some(alias)) => table == alias,
+            (None, Some(alias)) => found.len() == 1 && used.name != *alias,
         };
         let Some(table) = found.iter().find(fits).map(|one| one.id) else { return };
         let absent = if used.sure { Absent::Missing } else { Absent::Fine };
