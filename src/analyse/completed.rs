@@ -80,9 +80,7 @@ pub fn complete(
         .collect();
     let dependencies = |place: usize, by: Vec<Option<usize>>| {
         let reason = |on: &usize| match declared[place].contains(on) {
-            true => needs(&history[*on], &history[place], completion.strictness)
-                .into_iter()
-                .min_by_key(rank),
+            true => needs(&history[*on], &history[place], completion.strictness).min_by_key(rank),
             false => inferred[place].get(on).copied(),
         };
         let kept =

@@ -223,7 +223,7 @@ impl Finder<'_> {
             let dependency = self.graph.node(&it.id)?;
             let earlier = self.analysis.footprint(dependency);
             let explained =
-                !earlier.is_clear() || !needs(earlier, later, Strictness::Strict).is_empty();
+                !earlier.is_clear() || needs(earlier, later, Strictness::Strict).next().is_some();
             if explained {
                 return None;
             }

@@ -42,21 +42,23 @@ pub struct Need {
     pub soft: bool,
 }
 
-/// Why `later` must stay behind `earlier`; empty when they may change places.
+/// Why `later` must stay behind `earlier`; nothing when they may change places.
 ///
 /// Both footprints must come from one replay, in this order.
-pub fn needs(earlier: &Footprint, later: &Footprint, strictness: Strictness) -> Vec<Need> {
-    let mut found = Vec::new();
-    for (cell, op, touch) in later.touches() {
-        for before in [Op::Read, Op::Add, Op::Write] {
-            let Some(why) = reason(cell, before, op, strictness) else { continue };
-            let Some(theirs) = earlier.touch(cell, before) else { continue };
+pub fn needs(
+    earlier: &Footprint,
+    later: &Footprint,
+    strictness: Strictness,
+) -> impl Iterator<Item = Need> {
+    later.touches().flat_map(move |(cell, op, touch)| {
+        [Op::Read, Op::Add, Op::Write].into_iter().filter_map(move |before| {
+            let why = reason(cell, before, op, strictness)?;
+            let theirs = earlier.touch(cell, before)?;
             let why = if theirs.missing { Why::MakesMissing } else { why };
             let soft = touch.soft || theirs.soft;
-            found.push(Need { cell, why, earlier: theirs.span, later: touch.span, soft });
-        }
-    }
-    found
+            Some(Need { cell, why, earlier: theirs.span, later: touch.span, soft })
+        })
+    })
 }
 
 /// Why `after` must stay behind `before` on one cell.
