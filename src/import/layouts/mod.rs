@@ -5,6 +5,7 @@ mod diesel;
 mod directories;
 pub(super) mod flyway;
 pub(super) mod goose;
+mod marks;
 pub(super) mod node_pg_migrate;
 mod plain;
 mod prisma;

@@ -2,13 +2,15 @@
 //!
 //! When every file begins with a number, the numbers order them (also those of
 //! directories above them); else their names do. A file called like another with
-//! `down`, `rollback` or `undo` behind its name undoes that one.
+//! `down`, `rollback` or `undo` behind its name undoes that one. Comments of tools
+//! with such files are known ([`super::marks`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::names::{self, Label, Number};
-use super::super::reading::{Entry, Reading, is_code};
+use super::super::reading::{Cut, Entry, Reading, is_code};
 use super::super::tree::File;
+use super::marks;
 use crate::model::Code;
 
 /// How a script that undoes another is called.
@@ -85,15 +87,34 @@ fn entry(reading: &mut Reading<'_>, file: &File, down: Option<&File>) {
     entry.timestamp = Number::read(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
     entry.files.push(file.name.clone());
     if is_sql {
-        entry.up = reading.whole(file);
+        script(reading, file, &mut entry);
     } else {
         reading.leave_out_code(file);
     }
-    if let Some(down) = down {
-        entry.files.push(down.name.clone());
-        entry.down = reading.whole(down);
+    match down {
+        Some(second) if entry.down.is_some() => {
+            let why = format!("`{}` says itself what undoes it", file.name);
+            reading.leave_out(second, Code::SameVersion, why);
+        }
+        Some(down) => {
+            entry.files.push(down.name.clone());
+            entry.down = reading.whole(down);
+        }
+        None => {}
     }
     reading.entries.push(entry);
+}
+
+fn script(reading: &mut Reading<'_>, file: &File, entry: &mut Entry) {
+    let Some(source) = reading.source(file) else { return };
+    match marks::cut(&source) {
+        Ok(Cut { up, down, outside_transaction }) => {
+            entry.outside_transaction = outside_transaction;
+            entry.up = Some(up);
+            entry.down = down;
+        }
+        Err(problem) => reading.problems.push(problem),
+    }
 }
 
 #[cfg(test)]

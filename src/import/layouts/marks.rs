@@ -1,0 +1,121 @@
+//! Sections of tools whose files are numbered and otherwise plain.
+//!
+//! To run such a file as a whole would make everything and drop it again. So the
+//! comments that begin what undoes a file are known of tern
+//! (<https://github.com/jackc/tern#migrations>), sql-migrate
+//! (<https://github.com/rubenv/sql-migrate#writing-migrations>), MyBatis Migrations
+//! (<https://mybatis.org/migrations/new.html>), Play's evolutions, rambler and micrate,
+//! and of the layouts that have a reader of their own.
+//!
+//! A comment at the head of a file can keep it out of a transaction: postgres-migrations
+//! (<https://github.com/ThomWright/postgres-migrations#migrations-rules>), Atlas
+//! (<https://atlasgo.io/versioned/apply#transaction-configuration>), tern and
+//! sql-migrate.
+
+use std::sync::Arc;
+
+use super::super::piece::{Piece, lines};
+use super::super::reading::{Cut, malformed};
+use crate::model::{Diagnostic, Source, Span};
+
+/// How a line begins with which the way back begins, without blanks and in small
+/// letters.
+const DOWN: [&str; 8] = [
+    "----createabove/dropbelow----",
+    "--+migratedown",
+    "--+micratedown",
+    "--+goosedown",
+    "--migrate:down",
+    "--ramblerdown",
+    "--//@undo",
+    "--!downs",
+];
+
+/// The same with the way forth.
+const UP: [&str; 6] =
+    ["--+migrateup", "--+micrateup", "--+gooseup", "--migrate:up", "--ramblerup", "--!ups"];
+
+/// Lines that keep a script out of a transaction.
+const NO_TRANSACTION: [&str; 4] = [
+    "--postgres-migrationsdisable-transaction",
+    "--atlas:txmodenone",
+    "----tern:disable-tx----",
+    "--+migrateupnotransaction",
+];
+
+/// A comment's text without blanks, in small letters; `None` for any other line.
+fn squeezed(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let blank = |c: &char| !c.is_whitespace();
+    line.starts_with("--").then(|| line.chars().filter(blank).collect::<String>().to_lowercase())
+}
+
+fn begins(line: &str, marks: &[&str]) -> bool {
+    squeezed(line).is_some_and(|it| marks.iter().any(|mark| it.starts_with(mark)))
+}
+
+/// A file cut at the comment with which the way back begins; as a whole without one.
+///
+/// # Errors
+///
+/// A way forth behind the way back: which belongs to which is the tool's affair.
+pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
+    let outside_transaction = lines(source)
+        .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
+        .any(|(_, line)| begins(line, &NO_TRANSACTION));
+    let mut back = lines(source).skip_while(|(_, line)| !begins(line, &DOWN));
+    let Some((mark, _)) = back.next() else {
+        return Ok(Cut { up: Piece::whole(source), down: None, outside_transaction });
+    };
+    if let Some((at, _)) = back.find(|(_, line)| begins(line, &UP)) {
+        let why = "a second way forth stands behind the way back: put all of it before";
+        return Err(malformed(source, at, why));
+    }
+    Ok(Cut {
+        up: Piece::of(source, [Span::new(0, mark.start)]),
+        down: Some(Piece::of(source, [Span::new(mark.end, source.text().len())])),
+        outside_transaction,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let source = Arc::new(Source::new("1.sql", text));
+        match cut(&source) {
+            Ok(cut) => {
+                let down = cut.down.map(|down| down.text());
+                format!("{}|{down:?}|{}", cut.up.text(), cut.outside_transaction)
+            }
+            Err(problem) => problem.message,
+        }
+    }
+
+    #[test]
+    fn sections_are_cut() {
+        let cases = [
+            ("a;", "a;|None|false"),
+            ("-- undo this by hand\na;", "-- undo this by hand\na;|None|false"),
+            ("a;\n---- create above / drop below ----\nb;", "a;|Some(\"b;\")|false"),
+            ("---- tern: disable-tx ----\na;", "---- tern: disable-tx ----\na;|None|true"),
+            ("-- +migrate Up\na;\n-- +migrate Down\nb;", "-- +migrate Up\na;|Some(\"b;\")|false"),
+            ("-- +migrate Up notransaction\na;", "-- +migrate Up notransaction\na;|None|true"),
+            ("-- // x\na;\n-- //@UNDO\nb;", "-- // x\na;|Some(\"b;\")|false"),
+            ("-- atlas:txmode none\n\na;", "-- atlas:txmode none\n\na;|None|true"),
+            ("a;\n-- atlas:txmode none", "a;\n-- atlas:txmode none|None|false"),
+            (
+                "-- x\n-- postgres-migrations disable-transaction\na;",
+                "-- x\n-- postgres-migrations disable-transaction\na;|None|true",
+            ),
+            (
+                "-- +migrate Up\na;\n-- +migrate Down\nb;\n-- +migrate Up\nc;",
+                "a second way forth stands behind the way back: put all of it before",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+}
