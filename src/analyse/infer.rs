@@ -150,6 +150,53 @@ mod tests {
         inferred.iter().enumerate().filter_map(one).collect::<Vec<_>>().join(" ")
     }
 
+    /// `(makes, uses)`: where one is seen to need the other only by a name of its own
+    /// kind, by an extension's, or in a string.
+    #[test]
+    fn what_is_used_by_whatever_name_is_needed() {
+        let pairs = [
+            (
+                "create operator === (leftarg = int, rightarg = int, function = f)",
+                "create view v as select 1 === 2",
+            ),
+            ("create operator %% (rightarg = int, function = f)", "select %% 1"),
+            (
+                "create operator s.+ (leftarg = a, rightarg = a, function = f)",
+                "set search_path = s; select x + y from z",
+            ),
+            ("create role r", "set role r"),
+            ("create role r", "set session authorization r"),
+            ("create role r", "create schema s authorization r"),
+            ("create role r", "alter table t owner to r"),
+            (
+                "create role r",
+                "alter default privileges for role r grant select on tables to public",
+            ),
+            ("create text search configuration c (copy = english)", "select to_tsvector('c', 'x')"),
+            ("create text search configuration c (copy = english)", "select 'public.c'::regconfig"),
+            ("create text search dictionary c (template = simple)", "select ts_lexize('c', 'x')"),
+            ("create table t(a int)", "select pg_total_relation_size('public.t')"),
+            (
+                "create table t(a int)",
+                "do $$ begin if exists (select from pg_tables where tablename = 't') then create table u(); end if; end $$",
+            ),
+            ("create extension postgres_fdw", "create server s foreign data wrapper postgres_fdw"),
+            ("create extension pg_trgm", "select 'a' % 'b'"),
+            (
+                "create extension plperl",
+                "create function f() returns int language plperl as 'return 1'",
+            ),
+            ("create extension bloom", "create table t(a int); create index on t using bloom (a)"),
+            ("create access method m type table handler h", "create table t(a int) using m"),
+            ("create type r as range (subtype = int)", "select r(1, 2)"),
+            ("create type r as range (subtype = int)", "create table t(a r_multirange)"),
+            ("create type myrange as range (subtype = int)", "create table t(a mymultirange)"),
+        ];
+        for (makes, uses) in pairs {
+            assert_eq!(edges(&[makes, uses], Strictness::Relaxed), "1<0", "{makes} / {uses}");
+        }
+    }
+
     /// Whatever names a value of an enum needs what adds that value, however far the
     /// name is from the type.
     #[test]

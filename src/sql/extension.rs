@@ -200,16 +200,26 @@ const EXTENSIONS: &[Entry] = &[
     ("btree_gin", &[], &[], &["int4_ops", "text_ops"]),
 ];
 
+/// Operators for plain types; those for types of the extension's own come with these.
+const OPERATORS: &[(&str, &[&str])] = &[
+    ("pg_trgm", &["%", "<%", "%>", "<<%", "%>>", "<->", "<<->", "<->>", "<<<->", "<->>>"]),
+    ("earthdistance", &["<@>"]),
+    ("intarray", &["@@", "#"]),
+];
+
 /// The objects that `name` provides, as far as they are known.
 pub(super) fn objects(name: &str) -> Vec<(Kind, &'static str)> {
-    let Some((_, types, routines, classes)) = EXTENSIONS.iter().find(|entry| entry.0 == name)
-    else {
-        return Vec::new();
-    };
     let of =
         |kind: Kind, names: &'static [&'static str]| names.iter().map(move |name| (kind, *name));
+    let operators = OPERATORS.iter().filter(|entry| entry.0 == name);
+    let operators = operators.flat_map(|entry| of(Kind::Operator, entry.1));
+    let Some((_, types, routines, classes)) = EXTENSIONS.iter().find(|entry| entry.0 == name)
+    else {
+        return operators.collect();
+    };
     of(Kind::Type, types)
         .chain(of(Kind::Routine, routines))
         .chain(of(Kind::OperatorClass, classes))
+        .chain(operators)
         .collect()
 }

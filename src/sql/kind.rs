@@ -141,7 +141,6 @@ impl Kind {
             | Self::Rule => Scoping::Parent,
             Self::Type
             | Self::Routine
-            | Self::Operator
             | Self::OperatorClass
             | Self::OperatorFamily
             | Self::Collation
@@ -152,6 +151,8 @@ impl Kind {
             | Self::TextSearchTemplate
             | Self::Statistics => Scoping::Schema,
             kind if kind.is_relation() => Scoping::Schema,
+            // An operator lives in a schema, but is named without: it goes by its
+            // characters alone.
             _ => Scoping::Global,
         }
     }

@@ -65,7 +65,9 @@ impl Catalogue {
     /// a plain column.
     pub(super) fn operator_classes_of(&mut self, method: &str, span: Span) {
         let extension = QName { schema: None, name: Ident::new(&format!("btree_{method}")), span };
-        if let Some(id) = self.peek(Kind::Extension, &extension) {
+        let own = QName { schema: None, name: Ident::new(method), span };
+        let own = self.named_like_extension(Kind::AccessMethod, &own);
+        for id in self.peek(Kind::Extension, &extension).into_iter().chain(own) {
             self.touch(id, Aspect::Definition, Op::Read, span);
         }
     }

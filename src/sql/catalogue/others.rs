@@ -71,7 +71,11 @@ impl Catalogue {
             None => self.home(&QName { schema: None, ..new.name.clone() }, false),
         };
         for (kind, name) in extension::objects(new.name.name.as_str()) {
-            let (object, fresh) = self.make(kind, home.clone(), (&Ident::new(name), new.name.span));
+            let scope = match kind.scoping() {
+                Scoping::Global => Scope::Global,
+                _ => home.clone(),
+            };
+            let (object, fresh) = self.make(kind, scope, (&Ident::new(name), new.name.span));
             if fresh {
                 self.attach(id, object);
             }

@@ -95,23 +95,66 @@ impl Catalogue {
             objects.extend(self.composites(&types, column.span));
         }
         self.enum_values(&uses.literals, &objects);
+        self.asked_for(uses);
         (objects, accessed)
     }
 
-    /// A type may be a table's row type; a built-in one is nobody's.
     fn find_use(&mut self, kind: Kind, name: &QName) -> Option<ObjectId> {
-        if kind != Kind::Type {
-            return self.find(kind, name, Absent::Missing);
-        }
+        let found = match kind {
+            Kind::Type => return self.find_type(name),
+            // A built-in one is in every other expression, and nobody's.
+            Kind::Operator => return self.peek(kind, name),
+            // A type's name makes a value of it.
+            Kind::Routine => self.peek(kind, name).or_else(|| self.peek(Kind::Type, name)),
+            Kind::Language
+            | Kind::AccessMethod
+            | Kind::ForeignDataWrapper
+            | Kind::TextSearchDictionary => self.named_like_extension(kind, name),
+            _ => None,
+        };
+        found.or_else(|| self.find(kind, name, Absent::Missing))
+    }
+
+    /// Extensions call what they are made for by their own name.
+    pub(super) fn named_like_extension(&self, kind: Kind, name: &QName) -> Option<ObjectId> {
+        self.peek(kind, name).or_else(|| self.peek(Kind::Extension, name))
+    }
+
+    /// A type may be a table's row type, or come with a range
+    /// (<https://www.postgresql.org/docs/current/sql-createtype.html>); a built-in one
+    /// is nobody's.
+    fn find_type(&mut self, name: &QName) -> Option<ObjectId> {
         if let Some(id) = self.peek(Kind::Type, name).or_else(|| self.peek(Kind::Table, name)) {
             return Some(id);
         }
-        let builtin = name.schema.is_none() && crate::sql::builtin::is_type(name.name.as_str());
-        if !builtin {
+        let text = name.name.as_str();
+        if text.contains("multirange") {
+            let range = [text.replace("multirange", "range"), text.replace("_multirange", "")];
+            let of = |it: &String| QName { name: Ident::new(it), ..name.clone() };
+            let found = range.iter().find_map(|it| self.peek(Kind::Type, &of(it)));
+            if found.is_some() {
+                return found;
+            }
+        }
+        if name.schema.is_some() || !crate::sql::builtin::is_type(text) {
             self.find(Kind::Type, name, Absent::Missing);
             self.find(Kind::Table, name, Absent::Missing);
         }
         None
+    }
+
+    /// Who asks the server's own catalogue for a table by its name decides by whether
+    /// it is there.
+    fn asked_for(&mut self, uses: &Uses) {
+        if !uses.relations.iter().any(|it| is_system(&it.name)) {
+            return;
+        }
+        for (text, span) in &uses.literals {
+            let name = QName { schema: None, name: text.clone(), span: *span };
+            if let Some(id) = self.peek(Kind::Table, &name) {
+                self.use_of(id, *span);
+            }
+        }
     }
 
     fn relation_use(&mut self, used: &RelationUse) -> Option<Found> {

@@ -5,7 +5,7 @@
 //! of the statement, so that a name in two tables counts for both.
 
 use rustc_hash::FxHashSet;
-use squawk_syntax::{SyntaxKind as S, SyntaxNode};
+use squawk_syntax::{SyntaxKind as S, SyntaxNode, SyntaxToken};
 
 use super::tree::{self, Place, child, children, has, ident, idents, string};
 use crate::sql::act::{ColumnUse, RelationUse, RowAccess, Uses};
@@ -14,6 +14,10 @@ use crate::sql::name::{Ident, QName};
 
 /// As many different names and strings of one statement are kept.
 const MAX_SEEN: usize = 20_000;
+
+/// Languages and access methods that are always there.
+const BUILT_IN: [&str; 11] =
+    ["sql", "plpgsql", "c", "internal", "heap", "btree", "hash", "gist", "gin", "brin", "spgist"];
 
 /// An array or a row of values that is written out as one string is not longer.
 const MAX_WRITTEN_OUT: usize = 1_000;
@@ -135,7 +139,12 @@ impl Walk<'_> {
             S::PERCENT_TYPE => self.percent_type(node),
             S::PLPGSQL_PERCENT_ROWTYPE => self.row_type(node),
             S::LITERAL => self.literal(node),
-            S::LANGUAGE_REF | S::ACCESS_METHOD_REF => {}
+            S::LANGUAGE_REF | S::ACCESS_METHOD_REF if is_built_in(node) => {}
+            S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
+            S::BIN_EXPR | S::PREFIX_EXPR => {
+                self.operator(node, tree::own_tokens(node));
+                return true;
+            }
             kind => match tree::reference(kind) {
                 Some(kind) => self.object(kind, node),
                 None => return true,
@@ -157,6 +166,16 @@ impl Walk<'_> {
     fn record(&mut self, kind: Kind, name: QName) {
         if self.seen.insert((Some(kind), name.schema.clone(), name.name.clone())) {
             self.uses.objects.push((kind, name));
+        }
+    }
+
+    /// An operator goes by its characters: which one it is depends on types.
+    fn operator(&mut self, node: &SyntaxNode, tokens: impl Iterator<Item = SyntaxToken>) {
+        let text: String = tokens.map(|token| token.text().to_owned()).collect();
+        let text = text.rsplit('.').next().unwrap_or_default();
+        if text.starts_with(|c: char| "+-*/<>=~!@#%^&|`?".contains(c)) {
+            let (name, span) = (Ident::new(text), self.place.of(node));
+            self.record(Kind::Operator, QName { schema: None, name, span });
         }
     }
 
@@ -190,11 +209,35 @@ impl Walk<'_> {
     }
 
     /// `nextval('s')` and its neighbours take a name as a string
-    /// (<https://www.postgresql.org/docs/current/functions-sequence.html>).
+    /// (<https://www.postgresql.org/docs/current/functions-sequence.html>), so do sizes
+    /// and definitions (functions-admin.html, functions-info.html), and text search takes
+    /// a configuration before the text (functions-textsearch.html).
     fn named_argument(&mut self, function: &QName, call: &SyntaxNode) {
+        let several = || child(call, S::ARG_LIST).is_some_and(|it| it.children().count() > 1);
         let kind = match function.name.as_str() {
-            "nextval" | "setval" | "currval" => Kind::Sequence,
-            "pg_get_serial_sequence" | "to_regclass" => Kind::Table,
+            "nextval" | "setval" | "currval" | "pg_sequence_last_value" => Kind::Sequence,
+            "pg_get_serial_sequence"
+            | "to_regclass"
+            | "pg_relation_size"
+            | "pg_table_size"
+            | "pg_indexes_size"
+            | "pg_total_relation_size"
+            | "pg_get_viewdef"
+            | "pg_get_indexdef"
+            | "create_hypertable"
+            | "create_distributed_table" => Kind::Table,
+            "to_regtype" => Kind::Type,
+            "to_tsvector"
+            | "to_tsquery"
+            | "plainto_tsquery"
+            | "phraseto_tsquery"
+            | "websearch_to_tsquery"
+            | "ts_headline"
+                if several() =>
+            {
+                Kind::TextSearchConfiguration
+            }
+            "ts_lexize" => Kind::TextSearchDictionary,
             _ => return,
         };
         let literal = call.descendants().find(|inside| inside.kind() == S::LITERAL);
@@ -210,6 +253,8 @@ impl Walk<'_> {
             Some("regproc" | "regprocedure") => Kind::Routine,
             Some("regnamespace") => Kind::Schema,
             Some("regrole") => Kind::Role,
+            Some("regconfig") => Kind::TextSearchConfiguration,
+            Some("regdictionary") => Kind::TextSearchDictionary,
             _ => return true,
         };
         self.name_in_string(kind, child(node, S::LITERAL));
@@ -364,6 +409,11 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
         }
         _ => (RowAccess::Read, node),
     }
+}
+
+/// Languages and access methods that no migration makes.
+fn is_built_in(node: &SyntaxNode) -> bool {
+    ident(node).is_none_or(|name| BUILT_IN.contains(&name.as_str()))
 }
 
 /// The columns to which an `UPDATE` gives values.

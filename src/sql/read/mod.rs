@@ -95,8 +95,31 @@ impl Reader<'_> {
         harvest::uses_of_all(self.place, wanted)
     }
 
+    /// Roles for which the rest of the reading has no place.
+    fn roles(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        let names = match node.kind() {
+            S::SET_ROLE | S::SET_SESSION_AUTH | S::ALTER_DEFAULT_PRIVILEGES | S::CREATE_SCHEMA => {
+                self.names_below(node, S::ROLE_NAME_REF)
+            }
+            S::ALTER_TABLE
+            | S::ALTER_FOREIGN_TABLE
+            | S::ALTER_VIEW
+            | S::ALTER_MATERIALIZED_VIEW
+            | S::ALTER_SEQUENCE => match tree::child(node, S::OWNER_TO) {
+                Some(owner) => self.names_below(&owner, S::ROLE_NAME_REF),
+                None => return,
+            },
+            _ => return,
+        };
+        let objects = names.into_iter().map(|name| (Kind::Role, name)).collect::<Vec<_>>();
+        if !objects.is_empty() {
+            acts.push(Act::Use(Uses { objects, ..Uses::default() }));
+        }
+    }
+
     /// What a statement says.
     fn statement(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        self.roles(node, acts);
         match node.kind() {
             S::SELECT
             | S::COMPOUND_SELECT

@@ -74,9 +74,16 @@ pub(super) fn has(node: &SyntaxNode, kind: SyntaxKind) -> bool {
 
 /// The tokens that PostgreSQL's grammar sees.
 pub(super) fn tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
-    node.descendants_with_tokens()
-        .filter_map(SyntaxElement::into_token)
-        .filter(|token| !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT))
+    node.descendants_with_tokens().filter_map(SyntaxElement::into_token).filter(says_something)
+}
+
+/// The same without those of nodes within.
+pub(super) fn own_tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
+    node.children_with_tokens().filter_map(SyntaxElement::into_token).filter(says_something)
+}
+
+fn says_something(token: &SyntaxToken) -> bool {
+    !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT)
 }
 
 /// The names in a node that holds a path and nothing else.
