@@ -215,6 +215,7 @@ impl Catalogue {
         if let Some(method) = &new.method {
             self.operator_classes_of(method.as_str(), span);
         }
+        self.touch(table, Aspect::Indexes, Op::Add, span);
         if new.unique {
             self.touch(table, Aspect::Constraints, Op::Add, span);
             self.touch(table, Aspect::Checked, Op::Read, span);

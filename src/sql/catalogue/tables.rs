@@ -52,6 +52,12 @@ impl Catalogue {
         self.use_of(source, other.span);
         self.lock(source, LockMode::AccessShare, other.span);
         self.all_columns(source, other.span);
+        let with_all = [Aspect::Behaviour, Aspect::Constraints, Aspect::Indexes, Aspect::Comment];
+        with_all.into_iter().for_each(|it| self.touch(source, it, Op::Read, other.span));
+        for part in self.object(source).parts.clone() {
+            self.touch(part, Aspect::Definition, Op::Read, other.span);
+            self.touch(part, Aspect::Comment, Op::Read, other.span);
+        }
         self.copy_from(id, source, other.span);
     }
 

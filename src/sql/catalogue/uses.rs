@@ -56,6 +56,7 @@ impl Catalogue {
                 && let Some(sequence) = self.peek(Kind::Sequence, name)
             {
                 self.touch(sequence, Aspect::Rows, Op::Write, name.span);
+                self.touch(sequence, Aspect::Behaviour, Op::Read, name.span);
                 self.lock(sequence, LockMode::RowExclusive, name.span);
             }
         }
@@ -153,6 +154,9 @@ impl Catalogue {
             let name = QName { schema: None, name: text.clone(), span: *span };
             if let Some(id) = self.peek(Kind::Table, &name) {
                 self.use_of(id, *span);
+                self.touch(id, Aspect::Columns, Op::Read, *span);
+                self.touch(id, Aspect::Constraints, Op::Read, *span);
+                self.touch(id, Aspect::Indexes, Op::Read, *span);
             }
         }
     }
@@ -335,6 +339,9 @@ impl Catalogue {
     /// writes its table.
     pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
         for id in self.read_through(id) {
+            if self.object(id).kind == Kind::View {
+                self.routines_below(id).into_iter().for_each(|it| self.execute(it, span));
+            }
             self.access_own_rows(id, access, span);
         }
     }
@@ -391,12 +398,17 @@ impl Catalogue {
             RowAccess::Insert { .. } => {
                 // The key that decides must be there.
                 self.touch(table, Aspect::Constraints, Op::Read, span);
-                self.touch(table, Aspect::Checked, Op::Write, span);
+                self.touch(table, Aspect::Checked, Op::Add, span);
             }
-            _ => self.touch(table, Aspect::Checked, Op::Write, span),
+            _ => self.touch(table, Aspect::Checked, Op::Add, span),
         }
-        let parts = self.object(table).parts.clone();
-        for part in parts {
+        let is_partition = |it: &ObjectId| self.relation(*it).is_some_and(|child| child.partition);
+        if self.relation(table).is_some_and(|it| it.children.iter().any(is_partition)) {
+            // A row goes to the partition that is there for it, or fails.
+            self.touch(table, Aspect::Members, Op::Read, span);
+        }
+        for part in self.object(table).parts.clone() {
+            let mut functions = self.routines_below(part);
             match &self.object(part).detail {
                 Detail::Constraint(constraint) => {
                     if let Some(parent) = constraint.foreign {
@@ -404,13 +416,24 @@ impl Catalogue {
                         self.read_rows(parent, span);
                     }
                 }
-                Detail::Trigger(Some(function)) => {
-                    let function = *function;
-                    self.call(function);
-                }
-                _ => {}
+                Detail::Trigger(function) => functions.extend(*function),
+                Detail::Column(_) => {}
+                _ => continue,
             }
+            functions.into_iter().for_each(|it| self.execute(it, span));
         }
+    }
+
+    /// The functions that a default, a check, a trigger's condition or a view calls.
+    fn routines_below(&self, id: ObjectId) -> Vec<ObjectId> {
+        let routine = |it: &ObjectId| self.object(*it).kind == Kind::Routine;
+        self.object(id).foundations.iter().copied().filter(routine).collect()
+    }
+
+    /// A function of ours that is called where no script names it.
+    fn execute(&mut self, routine: ObjectId, span: Span) {
+        self.use_of(routine, span);
+        self.call(routine);
     }
 
     /// Executes the body of a function of ours.

@@ -1,0 +1,532 @@
+//! Histories, and what they imply.
+
+use super::*;
+use crate::analyse::undeclared;
+use crate::sql::{Catalogue, read};
+use crate::syntax::parse;
+
+fn footprints(history: &[&str]) -> Vec<Footprint> {
+    let mut catalogue = Catalogue::default();
+    let script = |sql: &&str| catalogue.replay(&read(&parse(sql).unwrap()));
+    history.iter().map(script).collect()
+}
+
+/// `1<0 2<0,1`: each migration that has dependencies, with them.
+fn edges(history: &[&str], strictness: Strictness) -> String {
+    let inferred = infer(&footprints(history), strictness);
+    let one = |(node, parents): (usize, &Inferred)| {
+        let parents: Vec<_> = parents.keys().map(ToString::to_string).collect();
+        (!parents.is_empty()).then(|| format!("{node}<{}", parents.join(",")))
+    };
+    inferred.iter().enumerate().filter_map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// `(makes, uses)`: where one is seen to need the other only by a name of its own
+/// kind, by an extension's, or in a string.
+#[test]
+fn what_is_used_by_whatever_name_is_needed() {
+    let pairs = [
+        (
+            "create operator === (leftarg = int, rightarg = int, function = f)",
+            "create view v as select 1 === 2",
+        ),
+        ("create operator %% (rightarg = int, function = f)", "select %% 1"),
+        (
+            "create operator s.+ (leftarg = a, rightarg = a, function = f)",
+            "set search_path = s; select x + y from z",
+        ),
+        ("create role r", "set role r"),
+        ("create role r", "set session authorization r"),
+        ("create role r", "create schema s authorization r"),
+        ("create role r", "alter table t owner to r"),
+        ("create role r", "alter default privileges for role r grant select on tables to public"),
+        ("create text search configuration c (copy = english)", "select to_tsvector('c', 'x')"),
+        ("create text search configuration c (copy = english)", "select 'public.c'::regconfig"),
+        ("create text search dictionary c (template = simple)", "select ts_lexize('c', 'x')"),
+        ("create table t(a int)", "select pg_total_relation_size('public.t')"),
+        (
+            "create table t(a int)",
+            "do $$ begin if exists (select from pg_tables where tablename = 't') then create table u(); end if; end $$",
+        ),
+        ("create extension postgres_fdw", "create server s foreign data wrapper postgres_fdw"),
+        ("create extension pg_trgm", "select 'a' % 'b'"),
+        (
+            "create extension plperl",
+            "create function f() returns int language plperl as 'return 1'",
+        ),
+        ("create extension bloom", "create table t(a int); create index on t using bloom (a)"),
+        ("create access method m type table handler h", "create table t(a int) using m"),
+        ("create type r as range (subtype = int)", "select r(1, 2)"),
+        ("create type r as range (subtype = int)", "create table t(a r_multirange)"),
+        ("create type myrange as range (subtype = int)", "create table t(a mymultirange)"),
+    ];
+    for (makes, uses) in pairs {
+        assert_eq!(edges(&[makes, uses], Strictness::Relaxed), "1<0", "{makes} / {uses}");
+    }
+}
+
+/// `(why, there before, first, second, whether their order matters)`.
+const BEHIND: &[(&str, &str, &str, &str, bool)] = &[
+    (
+        "a trigger's function",
+        "create table t(a int); create function f() returns trigger language plpgsql as 'begin new.a = 1; return new; end'; create trigger g before insert on t for each row execute function f()",
+        "create or replace function f() returns trigger language plpgsql as 'begin new.a = 2; return new; end'",
+        "insert into t values (1)",
+        true,
+    ),
+    (
+        "a default's function",
+        "create function f() returns int language sql as 'select 1'; create table t(a int default f())",
+        "create or replace function f() returns int language sql as 'select 2'",
+        "insert into t default values",
+        true,
+    ),
+    (
+        "a view's function",
+        "create function f() returns int language sql as 'select 1'; create view v as select f() as a; create table t(a int)",
+        "create or replace function f() returns int language sql as 'select 2'",
+        "insert into t select a from v",
+        true,
+    ),
+    (
+        "where a sequence goes on",
+        "create sequence s; create table t(a int)",
+        "alter sequence s restart 100",
+        "insert into t values (nextval('s'))",
+        true,
+    ),
+    (
+        "a row needs its partition",
+        "create table p(a int) partition by list (a)",
+        "create table p1 partition of p for values in (1)",
+        "insert into p values (1)",
+        true,
+    ),
+    (
+        "an index that LIKE copies",
+        "create table t(a int)",
+        "create index i on t(a)",
+        "create table u(like t including all)",
+        true,
+    ),
+    (
+        "a comment that LIKE copies",
+        "create table t(a int)",
+        "comment on column t.a is 'x'",
+        "create table u(like t including all)",
+        true,
+    ),
+    (
+        "a default that LIKE copies",
+        "create table t(a int)",
+        "alter table t alter a set default 1",
+        "create table u(like t including all)",
+        true,
+    ),
+    (
+        "asked whether a column is there",
+        "create table t(a int)",
+        "do $$ begin if exists (select from information_schema.columns where table_name = 't' and column_name = 'b') then update t set a = 1; end if; end $$",
+        "alter table t add b int",
+        true,
+    ),
+    (
+        "other columns of the same rows",
+        "create table t(a int, b int)",
+        "update t set a = 1",
+        "update t set b = 1",
+        false,
+    ),
+    (
+        "rows beside an index",
+        "create table t(a int)",
+        "insert into t values (1)",
+        "create index i on t(a)",
+        false,
+    ),
+];
+
+#[test]
+fn what_happens_behind_a_statement_counts() {
+    for (why, before, first, second, matters) in BEHIND {
+        let expected = if *matters { "1<0 2<1" } else { "1<0 2<0" };
+        assert_eq!(edges(&[before, first, second], Strictness::Relaxed), expected, "{why}");
+    }
+}
+
+/// Whatever names a value of an enum needs what adds that value, however far the
+/// name is from the type.
+#[test]
+fn an_enums_value_is_needed_wherever_it_is_named() {
+    let history = "create type e as enum ('a'); create table t(id int, v e);
+        create view w as select v as z, id from t; create domain d as e;
+        create type k as (n int, v e); create function f(e) returns int language sql as 'select 1';
+        create table p(v e) partition by list (v); create table q(v e)";
+    let uses = [
+        "create index i on t (id) where v = 'b'",
+        "create index i on t ((v = 'b'))",
+        "alter table t add check (v <> 'b')",
+        "alter table t add w bool generated always as (v = 'b') stored",
+        "alter table t alter v set default 'b'",
+        "alter table t alter id type text using case when v = 'b' then 'x' end",
+        "create policy y on t using (v = 'b')",
+        "create rule r as on insert to t where new.v = 'b' do nothing",
+        "create domain c as e check (value <> 'b')",
+        "create table s partition of p for values in ('b')",
+        "alter table p attach partition q for values in ('b')",
+        "create table s(v e[] default '{a, b}')",
+        "create function g(v e default 'b') returns int language sql as 'select 1'",
+        "create statistics s on (v = 'b'), id from t",
+        "select * from w where z = 'b'",
+        "select f('b')",
+        "select 'b'::d",
+        "select '(1,b)'::k",
+        "with x as (select v as z from t) select * from x where z = 'b'",
+        "do $$ begin update t set v = 'b'; end $$",
+    ];
+    for used in uses {
+        let found = edges(&[history, "alter type e add value 'b'", used], Strictness::Relaxed);
+        assert_eq!(found, "1<0 2<1", "{used}");
+        let found = edges(&[history, "alter type e add value 'c'", used], Strictness::Relaxed);
+        assert_eq!(found, "1<0 2<0", "{used}, and another value");
+    }
+}
+
+/// `(why, history, dependencies)`; in the histories, `|` stands between two
+/// migrations.
+const CASES: &[(&str, &str, &str)] = &[
+    ("nothing shared", "create table a(x int) | create table b(x int)", ""),
+    (
+        "a foreign key",
+        "create table a(x int primary key) | create table b(x int references a)",
+        "1<0",
+    ),
+    ("an index", "create table a(x int) | create index on a(x)", "1<0"),
+    (
+        "an index needs its column",
+        "create table a(x int) | alter table a add y int | create index i on a(y)",
+        "1<0 2<1",
+    ),
+    (
+        "and no other column",
+        "create table a(x int) | alter table a add y int | create index i on a(x)",
+        "1<0 2<0",
+    ),
+    (
+        "a view",
+        "create table a(x int) | create view v as select x from a | drop view v | drop table a",
+        "1<0 2<1 3<2",
+    ),
+    (
+        "a view's star",
+        "create table a(x int) | alter table a add y int | create view v as select * from a",
+        "1<0 2<1",
+    ),
+    (
+        "a part of a composite type that a function returns",
+        "create type c as (p uuid); create function f() returns c language sql as 'select null::c';
+         create table a(x text) | alter type c alter attribute p type text
+         | create policy y on a using (x = (select p from f())) | drop policy y on a
+         | alter type c alter attribute p type varchar",
+        "1<0 2<1 3<2 4<3",
+    ),
+    (
+        "a part of a composite column",
+        "create type c as (p int); create table a(x c) | alter type c add attribute q int
+         | create view v as select (x).q from a",
+        "1<0 2<1",
+    ),
+    (
+        "a column of the rows that a function returns",
+        "create table a(x int); create function f() returns setof a language sql as 'select * from a'
+         | alter table a rename x to y | create view v as select z.y from f() z",
+        "1<0 2<1",
+    ),
+    (
+        "indexes commute",
+        "create table a(x int) | create index i on a(x) | create index j on a(x)",
+        "1<0 2<0",
+    ),
+    (
+        "columns stand in order",
+        "create table a(x int) | alter table a add y int | alter table a add z int",
+        "1<0 2<1",
+    ),
+    (
+        "schemas",
+        "create schema s | create table s.a(x int) | set search_path = s; select * from a",
+        "1<0 2<1",
+    ),
+    (
+        "a function that alters the table it is given",
+        "create function f(t regclass) returns void language plpgsql as $$ begin execute format('alter table %s add c int', t); end $$ | create table a(x int) | select f('a') | create index on a(c)",
+        "2<0,1 3<2",
+    ),
+    (
+        "by name, by default, in a loop, and of several the one that takes as many",
+        "create function f(t text, c text default 'c') returns void language plpgsql as $$ declare s text; begin s := 'alter table ' || quote_ident(t); execute s || ' add ' || c || ' int'; end $$; create function f() returns void language plpgsql as $$ begin execute (select 1); end $$ | create table a(x int); create table b(x int) | do $$ declare n text; begin foreach n in array array['a', 'b'] loop perform f(t := n); end loop; end $$ | create index on b(c)",
+        "2<0,1 3<2",
+    ),
+    (
+        "a variable is the same at both places",
+        "create table a(x int); create table b(x int) | do $$ declare n text; begin foreach n in array array['a', 'b'] loop execute format('create index %I_idx on %I (x)', n, n); end loop; end $$ | drop index a_idx | drop index b_idx",
+        "1<0 2<1 3<1",
+    ),
+    (
+        "a role that a setting names",
+        "create table a(x int) | create table b(x int) | do $$ declare r text = coalesce(current_setting('r', true), 'r'); begin execute 'grant all on a to ' || r; end $$",
+        "2<0",
+    ),
+    (
+        "a partition of a partition",
+        "create table a(x int) partition by list (x) | create table b partition of a default partition by list (x) | create table c partition of b default | alter table a add y int | create index on c(y)",
+        "1<0 2<1 3<2 4<3",
+    ),
+    (
+        "quoted names differ",
+        "create table \"A\"(x int) | create table a(x int) | select x from \"A\"",
+        "2<0",
+    ),
+    (
+        "a type in a column",
+        "create type t as enum ('p') | create table a(x t) | drop table a | drop type t",
+        "1<0 2<1 3<2",
+    ),
+    ("an array of a type", "create domain d as int | create table a(x d[])", "1<0"),
+    (
+        "a value of an enum",
+        "create type t as enum ('p'); create table a(x t) | alter type t add value 'q' | insert into a values ('q')",
+        "1<0 2<1",
+    ),
+    (
+        "enum values stand in order",
+        "create type t as enum ('p') | alter type t add value 'q' | alter type t add value 'r'",
+        "1<0 2<1",
+    ),
+    (
+        "a rename",
+        "create table a(x int) | alter table a rename to b | create table a(x int) | select x from b",
+        "1<0 2<1 3<1",
+    ),
+    (
+        "a trigger's function",
+        "create table a(x int) | create function f() returns trigger language plpgsql as 'begin return new; end' | create trigger t before insert on a for each row execute function f()",
+        "2<0,1",
+    ),
+    (
+        "a function that is replaced",
+        "create function f() returns int language sql as 'select 1' | create or replace function f() returns int language sql as 'select 2' | select f()",
+        "1<0 2<1",
+    ),
+    (
+        "a function's SQL body",
+        "create table a(x int) | create function f() returns bigint language sql as 'select count(x) from a'",
+        "1<0",
+    ),
+    (
+        "a called function's table",
+        "create table a(x int) | create function f() returns void language plpgsql as 'begin delete from a; end' | insert into a values (1) | select f()",
+        "1<0 2<0 3<1,2",
+    ),
+    (
+        "rows that are read",
+        "create table a(x int) | insert into a values (1) | update a set x = 2 | create table b as select x from a",
+        "1<0 2<1 3<2",
+    ),
+    (
+        "rows that are added",
+        "create table a(x int) | insert into a(x) values (1) | insert into a(x) values (2)",
+        "1<0 2<0",
+    ),
+    (
+        "rows that are numbered",
+        "create table a(i serial, x int) | insert into a(x) values (1) | insert into a(x) values (2)",
+        "1<0 2<1",
+    ),
+    (
+        "rows behind a foreign key",
+        "create table a(x int primary key); create table b(x int references a) | insert into a values (1) | insert into b values (1)",
+        "1<0 2<1",
+    ),
+    (
+        "rows that must fit",
+        "create table a(x int) | update a set x = 0 where x is null | alter table a alter x set not null",
+        "1<0 2<1",
+    ),
+    (
+        "a default for new rows",
+        "create table a(x int, y int) | alter table a alter y set default 1 | insert into a(x) values (1)",
+        "1<0 2<1",
+    ),
+    ("an owned sequence", "create table a(i serial) | alter sequence a_i_seq restart 5", "1<0"),
+    (
+        "a dropped column takes its index",
+        "create table a(x int, y int) | create index i on a(y) | drop index i | alter table a drop y",
+        "1<0 2<1 3<2",
+    ),
+    (
+        "a key for a foreign key",
+        "create table a(x int) | alter table a add unique (x) | create table b(x int references a(x))",
+        "1<0 2<1",
+    ),
+    (
+        "partitions",
+        "create table a(x int) partition by range (x) | create table b partition of a for values from (1) to (2) | insert into b values (1) | select x from a",
+        "1<0 2<1 3<2",
+    ),
+    (
+        "privileges of all tables",
+        "create table a(x int) | grant select on all tables in schema public to public | create table b(x int)",
+        "1<0 2<1",
+    ),
+    (
+        "grants commute",
+        "create table a(x int) | grant select on a to r | grant insert on a to s",
+        "1<0 2<0",
+    ),
+    (
+        "default privileges",
+        "create table a(x int) | alter default privileges grant select on tables to r | create table b(x int)",
+        "1<0 2<1",
+    ),
+    ("extensions", "create extension citext | create table a(x citext)", "1<0"),
+    (
+        "operator classes",
+        "create extension pg_trgm | create table a(x text) | create index i on a using gin (x gin_trgm_ops)",
+        "2<0,1",
+    ),
+    (
+        "plain types under gist",
+        "create extension btree_gist | create table a(x int, exclude using gist (x with =))",
+        "1<0",
+    ),
+    (
+        "DO blocks",
+        "create table a(x int) | do $$ begin execute 'alter table a add y int'; end $$ | select y from a",
+        "1<0 2<1",
+    ),
+    (
+        "names as strings",
+        "create sequence s | select nextval('public.s') | select setval('s', 5)",
+        "1<0 2<1",
+    ),
+    ("IF EXISTS of nothing", "drop table if exists a | create table a(x int)", "1<0"),
+    ("temporary tables are nobody's", "create temp table a(x int) | create table a(x int)", ""),
+    (
+        "a name of WITH is no table",
+        "create table a(x int) | with a as (select 1 as x) select x from a",
+        "",
+    ),
+    (
+        "but is within itself",
+        "create table a(x int) | with a as (select x from a) select x from a",
+        "1<0",
+    ),
+    (
+        "policies",
+        "create table a(x int); create table b(x int) | create policy p on a using (exists (select 1 from b))",
+        "1<0",
+    ),
+    ("comments", "create table a(x int) | comment on column a.x is 'y'", "1<0"),
+    (
+        "set schema",
+        "create schema s; create table a(x int) | alter table a set schema s | select x from s.a",
+        "1<0 2<1",
+    ),
+    (
+        "a statement put together",
+        "create table a(x int) | do $$ declare t text; begin foreach t in array array['a'] loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+        "1<0",
+    ),
+    (
+        "a dynamic statement",
+        "create table a(x text) | do $$ declare t text; begin for t in select x from a loop execute format('drop table %I', t); end loop; end $$ | create table b(x int)",
+        "1<0 2<1",
+    ),
+    (
+        "a star without what is dropped",
+        "create table a(x int, y int) | alter table a drop y | create view v as select * from a",
+        "1<0 2<1",
+    ),
+    (
+        "a column that is dropped and one that is added",
+        "create table a(x int, y int) | alter table a drop y | alter table a add z int",
+        "1<0 2<0",
+    ),
+    (
+        "a key decides what is inserted",
+        "create table a(x int) | create unique index i on a(x) | insert into a(x) values (1) on conflict (x) do nothing",
+        "1<0 2<1",
+    ),
+    (
+        "a constraint and rows that fit",
+        "create table a(x int) | alter table a add check (x > 0) | insert into a(x) values (1)",
+        "1<0 2<0",
+    ),
+    (
+        "the end of a constraint",
+        "create table a(x int, constraint c check (x > 0)) | alter table a drop constraint c | insert into a(x) values (0)",
+        "1<0 2<1",
+    ),
+    (
+        "INTO at the end",
+        "create table a(x int) | do $$ declare v int; begin select x from a where x > 0 into v; end $$",
+        "1<0",
+    ),
+    (
+        "a partition's constraints",
+        "create table a(x int, constraint c check (x > 0)) partition by range (x) | create table b partition of a default | alter table b drop constraint c",
+        "1<0 2<1",
+    ),
+    (
+        "a type that a column no longer has",
+        "create type t as enum ('p'); create table a(x t) | alter table a alter x type text using x::text | drop type t",
+        "1<0 2<1",
+    ),
+    (
+        "a function that a default no longer calls",
+        "create function f() returns int language sql as 'select 1'; create table a(x int default f()) | alter table a alter x drop default | drop function f",
+        "1<0 2<1",
+    ),
+];
+
+#[test]
+fn a_history_implies_its_dependencies() {
+    for (why, history, expected) in CASES {
+        let history: Vec<_> = history.split(" | ").collect();
+        assert_eq!(edges(&history, Strictness::Strict), *expected, "{why}: {history:?}");
+    }
+}
+
+#[test]
+fn the_order_of_columns_is_left_out_when_it_does_not_matter() {
+    let history = ["create table a(x int)", "alter table a add y int", "alter table a add z int"];
+    assert_eq!(edges(&history, Strictness::Relaxed), "1<0 2<0");
+}
+
+#[test]
+fn what_is_inferred_is_enough_and_each_of_it_is_missed() {
+    for (why, history, _) in CASES {
+        let history: Vec<_> = history.split(" | ").collect();
+        let footprints = footprints(&history);
+        let inferred = infer(&footprints, Strictness::Strict);
+        let declared: Vec<Vec<usize>> =
+            inferred.iter().map(|it| it.keys().copied().collect()).collect();
+        let missing = |declared: &[Vec<usize>]| {
+            undeclared(&footprints, declared, Strictness::Strict, |_, _| true)
+        };
+        assert_eq!(missing(&declared), [], "{why}");
+        for (node, parents) in declared.iter().enumerate() {
+            for (at, parent) in parents.iter().enumerate() {
+                let mut without = declared.clone();
+                without[node].remove(at);
+                let found = missing(&without);
+                let named = found.iter().any(|it| {
+                    let pair = (it.dependent, it.dependency);
+                    pair == (node, *parent) || pair == (*parent, node)
+                });
+                assert!(named, "{why}: {node}<{parent} {found:?}");
+            }
+        }
+    }
+}
