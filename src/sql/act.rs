@@ -213,6 +213,8 @@ pub struct NewConstraint {
     pub columns: Vec<Ident>,
     /// `NOT VALID`: rows that are there are not looked at.
     pub not_valid: bool,
+    /// A foreign key with `CASCADE`, `SET NULL` or `SET DEFAULT`.
+    pub acts: bool,
     /// What its expression refers to.
     pub uses: Uses,
 }

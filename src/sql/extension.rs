@@ -183,6 +183,11 @@ const EXTENSIONS: &[Entry] = &[
         ],
         &[],
     ),
+    ("dblink", &[], &["dblink", "dblink_connect", "dblink_exec", "dblink_disconnect"], &[]),
+    ("autoinc", &[], &["autoinc"], &[]),
+    ("moddatetime", &[], &["moddatetime"], &[]),
+    ("insert_username", &[], &["insert_username"], &[]),
+    ("pg_stat_statements", &[], &["pg_stat_statements_reset"], &[]),
     ("pg_partman", &[], &["create_parent", "run_maintenance"], &[]),
     (
         "btree_gist",
@@ -206,6 +211,22 @@ const OPERATORS: &[(&str, &[&str])] = &[
     ("earthdistance", &["<@>"]),
     ("intarray", &["@@", "#"]),
 ];
+
+/// Extensions that others must stand before, without `CASCADE`.
+const REQUIRED: &[(&str, &[&str])] = &[
+    ("earthdistance", &["cube"]),
+    ("postgis_raster", &["postgis"]),
+    ("postgis_sfcgal", &["postgis"]),
+    ("postgis_tiger_geocoder", &["postgis", "fuzzystrmatch"]),
+    ("postgis_topology", &["postgis"]),
+    ("pgrouting", &["postgis"]),
+    ("vectorscale", &["vector"]),
+];
+
+/// What `name` cannot be without.
+pub(super) fn required(name: &str) -> &'static [&'static str] {
+    REQUIRED.iter().find(|entry| entry.0 == name).map(|entry| entry.1).unwrap_or_default()
+}
 
 /// The objects that `name` provides, as far as they are known.
 pub(super) fn objects(name: &str) -> Vec<(Kind, &'static str)> {

@@ -116,6 +116,11 @@ impl Catalogue {
             self.read_rows(id, span);
         }
         self.column_extras(id, column);
+        if let Some(new) = self.part(id, Kind::Column, &column.name) {
+            let used = self.object(new).foundations.clone();
+            self.execute_all(&used, span);
+            self.sequences_of(new).into_iter().for_each(|it| self.take_number(it, span));
+        }
         for constraint in &column.constraints {
             self.add_constraint(id, constraint, false);
         }
@@ -185,7 +190,10 @@ impl Catalogue {
 
     fn column_changed(&mut self, id: ObjectId, change: &ColumnChange) {
         let span = change.span;
-        self.refer_within(id, &change.uses);
+        let used = self.refer_within(id, &change.uses);
+        if matches!(change.what, ColumnAspect::Type(_)) {
+            self.execute_all(&used, span);
+        }
         let found = self.find_part(id, Kind::Column, (&change.name, span), Absent::Missing);
         let mode = match &change.what {
             ColumnAspect::Other(mode) => *mode,
@@ -210,7 +218,14 @@ impl Catalogue {
             ColumnAspect::Default(_) | ColumnAspect::Identity => {
                 self.default_changed(id, column, change);
             }
-            ColumnAspect::Other(_) => self.touch(column, Aspect::Behaviour, Op::Write, span),
+            ColumnAspect::Other(_) => {
+                self.touch(column, Aspect::Behaviour, Op::Write, span);
+                // What GENERATED, RESTART and INCREMENT say is the sequence's.
+                for sequence in self.sequences_of(column) {
+                    self.touch(sequence, Aspect::Behaviour, Op::Write, span);
+                    self.touch(id, Aspect::Behaviour, Op::Add, span);
+                }
+            }
         }
     }
 

@@ -21,9 +21,12 @@ impl Catalogue {
         if !is_new {
             self.touch(table, Aspect::Constraints, Op::Add, span);
             self.touch(table, Aspect::Definition, Op::Read, span);
-            if !new.not_valid {
-                self.touch(table, Aspect::Checked, Op::Read, span);
+            self.touch(table, Aspect::Checked, Op::Read, span);
+            if new.not_valid {
+                // Rows that come behind it are looked at, those before are not.
+                self.touch(table, Aspect::Rows, Op::Read, span);
             }
+            self.execute_all(&used, span);
             let foreign = matches!(new.kind, ConstraintKind::Foreign(..));
             let mode =
                 if foreign { LockMode::ShareRowExclusive } else { LockMode::AccessExclusive };
@@ -32,7 +35,8 @@ impl Catalogue {
         let name = self.constraint_name(table, new, &columns);
         let (id, _) = self.make(Kind::Constraint, Scope::Of(table), (&name, span));
         self.attach(table, id);
-        let mut detail = Constraint { columns, index: None, foreign: None, primary: false };
+        let mut detail =
+            Constraint { columns, index: None, foreign: None, acts: new.acts, primary: false };
         match &new.kind {
             ConstraintKind::Primary(index) | ConstraintKind::Unique(index) => {
                 detail.primary = matches!(new.kind, ConstraintKind::Primary(_));
@@ -103,7 +107,12 @@ impl Catalogue {
 
     /// The name that is given, or the server's
     /// (`ChooseConstraintName` in `src/backend/catalog/pg_constraint.c`).
-    fn constraint_name(&self, table: ObjectId, new: &NewConstraint, columns: &[ObjectId]) -> Ident {
+    fn constraint_name(
+        &mut self,
+        table: ObjectId,
+        new: &NewConstraint,
+        columns: &[ObjectId],
+    ) -> Ident {
         if let Some(name) = &new.name {
             return name.clone();
         }
@@ -212,6 +221,7 @@ impl Catalogue {
             self.now.concurrent.push((table, span));
         }
         let used = self.refer_within(table, &new.uses);
+        self.execute_all(&used, span);
         if let Some(method) = &new.method {
             self.operator_classes_of(method.as_str(), span);
         }

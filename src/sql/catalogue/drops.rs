@@ -172,6 +172,9 @@ impl Catalogue {
             self.lock(whole, LockMode::AccessExclusive, span);
             self.touch(whole, Aspect::Members, Op::Write, span);
         }
+        for whole in self.relation(id).map(|it| it.parents.clone()).unwrap_or_default() {
+            self.touch(whole, Aspect::Rows, Op::Write, span);
+        }
         if let Detail::Constraint(it) = &self.object(id).detail
             && let Some(table) = it.foreign
         {

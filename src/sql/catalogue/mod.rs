@@ -39,6 +39,8 @@ pub struct Catalogue {
     by_name: FxHashMap<NameKey, SlotId>,
     /// Enum values by their text.
     labels: FxHashMap<Ident, Vec<ObjectId>>,
+    /// Constraints by their first names.
+    constraints: FxHashMap<Ident, Vec<ObjectId>>,
     /// Stands for the default privileges of all roles.
     defaults: ObjectId,
     /// Stands for all that nobody can name: what an opaque statement may touch.
@@ -71,6 +73,7 @@ impl Default for Catalogue {
             slots: Vec::new(),
             by_name: FxHashMap::default(),
             labels: FxHashMap::default(),
+            constraints: FxHashMap::default(),
             defaults: ObjectId(0),
             anything: ObjectId(1),
             path: vec![Ident::new("public")],

@@ -163,6 +163,14 @@ impl Catalogue {
         }
     }
 
+    /// Something is changed of which only the name is known.
+    pub(super) fn change_name(&mut self, kind: Kind, name: &QName) {
+        for scope in self.scopes(kind, name) {
+            let slot = self.slot(Self::key(kind, scope, &name.name));
+            self.touch_slot(slot, name.span);
+        }
+    }
+
     fn touch_slot(&mut self, slot: SlotId, span: Span) {
         let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
         self.now.add(Cell::Name(slot), Op::Write, touch);
@@ -216,7 +224,11 @@ impl Catalogue {
             foundations: Vec::new(),
             detail,
         });
-        self.slots[slot.0 as usize].holder = Some(id);
+        let slot = &mut self.slots[slot.0 as usize];
+        slot.holder = Some(id);
+        if kind == Kind::Constraint {
+            self.constraints.entry(slot.key.name.clone()).or_default().push(id);
+        }
         id
     }
 
@@ -304,16 +316,21 @@ impl Catalogue {
 
     /// A name like `wanted` that is free: `t_a_key`, `t_a_key1` …
     /// (`ChooseRelationName` in `src/backend/commands/indexcmds.c`).
-    pub(super) fn free_name(&self, kind: Kind, scope: &Scope, wanted: &Ident) -> Ident {
-        let taken = |name: &Ident| {
-            let key = Self::key(kind, scope.clone(), name);
-            self.by_name.get(&key).is_some_and(|slot| self.holder(*slot).is_some())
-        };
-        if !taken(wanted) {
-            return wanted.clone();
+    pub(super) fn free_name(&mut self, kind: Kind, scope: &Scope, wanted: &Ident) -> Ident {
+        let span = self.statement;
+        let mut name = wanted.clone();
+        for n in 1..10_000_u32 {
+            let key = Self::key(kind, scope.clone(), &name);
+            let Some(slot) = self.by_name.get(&key).copied() else { break };
+            if self.holder(slot).is_none() {
+                break;
+            }
+            // Whoever has the name decides how this one is called.
+            let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
+            self.now.add(Cell::Name(slot), Op::Read, touch);
+            name = Ident::new(&format!("{wanted}{n}"));
         }
-        let numbered = |n: u32| Ident::new(&format!("{wanted}{n}"));
-        (1..10_000).map(numbered).find(|name| !taken(name)).unwrap_or_else(|| wanted.clone())
+        name
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) struct Constraint {
     pub(super) index: Option<ObjectId>,
     /// The table that a foreign key points to.
     pub(super) foreign: Option<ObjectId>,
+    /// True when its rows are changed with those they point to: `CASCADE`, `SET NULL`.
+    pub(super) acts: bool,
     pub(super) primary: bool,
 }
 

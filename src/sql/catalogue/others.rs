@@ -3,6 +3,7 @@
 use super::Catalogue;
 use super::names::Absent;
 use super::object::{Detail, Scope};
+use crate::model::Span;
 use crate::sql::act::{
     Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
     TableList,
@@ -33,6 +34,10 @@ impl Catalogue {
         for object in used {
             if Some(object) != table {
                 self.depend(id, object);
+            }
+            // Who has a value of the type may be cast from now on.
+            if new.kind == Kind::Cast && self.object(object).kind == Kind::Type {
+                self.touch(object, Aspect::Definition, Op::Write, span);
             }
         }
         if let Some(table) = table {
@@ -70,6 +75,13 @@ impl Catalogue {
             Some((_, schema)) => Scope::Schema(schema.name.clone()),
             None => self.home(&QName { schema: None, ..new.name.clone() }, false),
         };
+        for name in extension::required(new.name.name.as_str()) {
+            let name = QName { schema: None, name: Ident::new(name), span: new.name.span };
+            if let Some(other) = self.peek(Kind::Extension, &name) {
+                self.use_of(other, name.span);
+                self.depend(id, other);
+            }
+        }
         for (kind, name) in extension::objects(new.name.name.as_str()) {
             let scope = match kind.scoping() {
                 Scoping::Global => Scope::Global,
@@ -99,8 +111,17 @@ impl Catalogue {
     pub(super) fn alter_other(&mut self, change: &Alteration) {
         let span = change.name.span;
         let found = self.subject(change.kind, &change.name, change.on.as_ref());
-        self.refer(&change.uses);
-        let Some(id) = found else { return };
+        let used = self.refer(&change.uses);
+        let Some(id) = found else {
+            self.change_unknown(change.kind, &change.name);
+            return;
+        };
+        if change.kind == Kind::Policy {
+            used.iter().for_each(|it| self.depend(id, *it));
+        }
+        if change.kind == Kind::Type && change.aspect == AlteredAspect::Definition {
+            self.check_values_of(id, span);
+        }
         let holder = match self.object(id).parent {
             Some(parent) if change.kind.scoping() == Scoping::Parent => parent,
             _ => id,
@@ -119,6 +140,27 @@ impl Catalogue {
         let behaves = matches!(change.kind, Kind::Policy | Kind::Trigger | Kind::Rule);
         if behaves && change.aspect == AlteredAspect::Definition {
             self.touch(holder, Aspect::Behaviour, Op::Add, span);
+        }
+    }
+
+    /// Roles and databases are mostly there before the first migration; their settings
+    /// are one row each.
+    fn change_unknown(&mut self, kind: Kind, name: &QName) {
+        if matches!(kind, Kind::Role | Kind::Database) {
+            self.change_name(kind, name);
+        }
+    }
+
+    /// What a domain demands is demanded of the rows with a value of it.
+    fn check_values_of(&mut self, domain: ObjectId, span: Span) {
+        let columns = self.object(domain).dependents.iter().copied();
+        let tables: Vec<_> = columns
+            .filter(|it| self.object(*it).kind == Kind::Column)
+            .filter_map(|it| self.object(it).parent)
+            .collect();
+        for table in tables {
+            self.touch(table, Aspect::Checked, Op::Read, span);
+            self.touch(table, Aspect::Rows, Op::Read, span);
         }
     }
 
@@ -231,6 +273,8 @@ impl Catalogue {
 
     fn refresh(&mut self, id: ObjectId, name: &QName) {
         self.touch(id, Aspect::Rows, Op::Write, name.span);
+        let used = self.object(id).foundations.clone();
+        self.execute_all(&used, name.span);
         let sources = self.relation(id).map(|it| it.sources.clone()).unwrap_or_default();
         for source in sources {
             self.access_rows(source, &RowAccess::Read, name.span);

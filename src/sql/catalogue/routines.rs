@@ -15,7 +15,10 @@ impl Catalogue {
         let scope = self.home(&new.name, false);
         let (id, _) = self.make(Kind::Routine, scope, (&new.name.name, new.name.span));
         for object in used {
-            if matches!(self.object(object).kind, Kind::Type | Kind::Table | Kind::View) {
+            if matches!(
+                self.object(object).kind,
+                Kind::Type | Kind::Table | Kind::View | Kind::Routine
+            ) {
                 self.depend(id, object);
             }
         }

@@ -75,11 +75,17 @@ impl Catalogue {
         }
         for column in columns {
             let name = self.name_of(column).clone();
-            let ty = match &self.object(column).detail {
-                Detail::Column(column) => column.ty,
-                _ => None,
+            let (ty, counts) = match &self.object(column).detail {
+                Detail::Column(column) => (column.ty, column.counts),
+                _ => (None, false),
             };
-            self.new_column(id, &name, ty, span);
+            let copy = self.new_column(id, &name, ty, span);
+            for sequence in self.sequences_of(column) {
+                self.depend(copy, sequence);
+            }
+            if let Detail::Column(detail) = &mut self.object_mut(copy).detail {
+                detail.counts |= counts;
+            }
         }
     }
 
@@ -143,7 +149,8 @@ impl Catalogue {
         let (id, fresh) = self.make(Kind::Constraint, Scope::Of(table), name);
         if fresh {
             self.attach(table, id);
-            let detail = Constraint { columns: Vec::new(), index, foreign, primary: false };
+            let detail =
+                Constraint { columns: Vec::new(), index, foreign, acts: false, primary: false };
             self.object_mut(id).detail = Detail::Constraint(Box::new(detail));
         }
     }

@@ -45,18 +45,23 @@ impl Catalogue {
             self.read_values(id, &objects, span);
         }
         for (kind, name) in &uses.objects {
-            if *kind == Kind::Routine
-                && let Some(routine) = self.peek(Kind::Routine, name)
-            {
-                self.call(routine);
+            match kind {
+                Kind::Routine => {
+                    self.peek(*kind, name).into_iter().for_each(|it| self.call(it));
+                }
+                Kind::Operator => {
+                    let functions = self.peek(*kind, name).map(|it| self.routines_below(it));
+                    let functions = functions.unwrap_or_default();
+                    functions.into_iter().for_each(|it| self.execute(it, name.span));
+                }
+                _ => {}
             }
         }
         for (kind, name) in &uses.named {
             if *kind == Kind::Sequence
                 && let Some(sequence) = self.peek(Kind::Sequence, name)
             {
-                self.touch(sequence, Aspect::Rows, Op::Write, name.span);
-                self.touch(sequence, Aspect::Behaviour, Op::Read, name.span);
+                self.take_number(sequence, name.span);
                 self.lock(sequence, LockMode::RowExclusive, name.span);
             }
         }
@@ -152,7 +157,10 @@ impl Catalogue {
         }
         for (text, span) in &uses.literals {
             let name = QName { schema: None, name: text.clone(), span: *span };
-            if let Some(id) = self.peek(Kind::Table, &name) {
+            for constraint in self.constraints.get(text).cloned().unwrap_or_default() {
+                self.touch(constraint, Aspect::Definition, Op::Read, *span);
+            }
+            if let Some(id) = self.find(Kind::Table, &name, Absent::Missing) {
                 self.use_of(id, *span);
                 self.touch(id, Aspect::Columns, Op::Read, *span);
                 self.touch(id, Aspect::Constraints, Op::Read, *span);
@@ -340,6 +348,7 @@ impl Catalogue {
     pub(super) fn access_rows(&mut self, id: ObjectId, access: &RowAccess, span: Span) {
         for id in self.read_through(id) {
             if self.object(id).kind == Kind::View {
+                self.use_of(id, span);
                 self.routines_below(id).into_iter().for_each(|it| self.execute(it, span));
             }
             self.access_own_rows(id, access, span);
@@ -351,7 +360,7 @@ impl Catalogue {
             RowAccess::Read => (LockMode::AccessShare, Op::Read),
             RowAccess::Lock => (LockMode::RowShare, Op::Read),
             RowAccess::Insert { columns, upsert } => {
-                let counts = self.takes_numbers(id, columns.as_deref());
+                let counts = self.takes_numbers(id, columns.as_deref(), span);
                 (LockMode::RowExclusive, if *upsert || counts { Op::Write } else { Op::Add })
             }
             RowAccess::Update(_) => (LockMode::RowExclusive, Op::Read),
@@ -380,14 +389,31 @@ impl Catalogue {
     }
 
     /// True when a row that names only `columns` takes a number from a sequence:
-    /// which one depends on the order.
-    fn takes_numbers(&self, table: ObjectId, columns: Option<&[Ident]>) -> bool {
-        let given = |name: &Ident| columns.is_some_and(|columns| columns.contains(name));
+    /// which one depends on the order, and on who else takes from it.
+    fn takes_numbers(&mut self, table: ObjectId, columns: Option<&[Ident]>, span: Span) -> bool {
+        let Some(given) = columns else { return false };
         let counts = |id: &ObjectId| match &self.object(*id).detail {
-            Detail::Column(column) => column.counts && !given(self.name_of(*id)),
+            Detail::Column(column) => column.counts && !given.contains(self.name_of(*id)),
             _ => false,
         };
-        columns.is_some() && self.relation(table).is_some_and(|it| it.columns.iter().any(counts))
+        let columns = self.relation(table).map(|it| it.columns.as_slice()).unwrap_or_default();
+        let counting: Vec<_> = columns.iter().copied().filter(counts).collect();
+        for sequence in counting.iter().flat_map(|it| self.sequences_of(*it)).collect::<Vec<_>>() {
+            self.take_number(sequence, span);
+        }
+        !counting.is_empty()
+    }
+
+    /// What a column owns, or its default names.
+    pub(super) fn sequences_of(&self, column: ObjectId) -> Vec<ObjectId> {
+        let object = self.object(column);
+        let all = object.parts.iter().chain(&object.foundations).copied();
+        all.filter(|it| self.object(*it).kind == Kind::Sequence).collect()
+    }
+
+    pub(super) fn take_number(&mut self, sequence: ObjectId, span: Span) {
+        self.touch(sequence, Aspect::Rows, Op::Write, span);
+        self.touch(sequence, Aspect::Behaviour, Op::Read, span);
     }
 
     /// What a change of rows brings with it: constraints, foreign keys, triggers.
@@ -407,6 +433,9 @@ impl Catalogue {
             // A row goes to the partition that is there for it, or fails.
             self.touch(table, Aspect::Members, Op::Read, span);
         }
+        if !matches!(access, RowAccess::Insert { .. }) {
+            self.act_on_children(table, span);
+        }
         for part in self.object(table).parts.clone() {
             let mut functions = self.routines_below(part);
             match &self.object(part).detail {
@@ -414,13 +443,38 @@ impl Catalogue {
                     if let Some(parent) = constraint.foreign {
                         self.lock(parent, LockMode::RowShare, span);
                         self.read_rows(parent, span);
+                        self.heirs(parent).into_iter().for_each(|it| self.read_rows(it, span));
                     }
                 }
                 Detail::Trigger(function) => functions.extend(*function),
-                Detail::Column(_) => {}
+                Detail::Column(_) | Detail::Index(_) => {}
                 _ => continue,
             }
             functions.into_iter().for_each(|it| self.execute(it, span));
+        }
+    }
+
+    /// Rows that point to others go with them, or keep them from going
+    /// (<https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK>).
+    fn act_on_children(&mut self, table: ObjectId, span: Span) {
+        let mut seen = FxHashSet::from_iter([table]);
+        let mut pending = vec![table];
+        while let Some(parent) = pending.pop() {
+            let keys = self.relation(parent).map(|it| it.referenced_by.clone()).unwrap_or_default();
+            for key in keys {
+                let acts = matches!(&self.object(key).detail, Detail::Constraint(it) if it.acts);
+                let Some(child) = self.object(key).parent else { continue };
+                let op = if acts { Op::Write } else { Op::Read };
+                self.touch(child, Aspect::Rows, op, span);
+                if acts && seen.insert(child) {
+                    pending.push(child);
+                    for part in self.object(child).parts.clone() {
+                        if let Detail::Trigger(Some(function)) = self.object(part).detail {
+                            self.execute(function, span);
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -428,6 +482,14 @@ impl Catalogue {
     fn routines_below(&self, id: ObjectId) -> Vec<ObjectId> {
         let routine = |it: &ObjectId| self.object(*it).kind == Kind::Routine;
         self.object(id).foundations.iter().copied().filter(routine).collect()
+    }
+
+    /// Calls the functions among `used`: an expression that is worked out for the rows
+    /// that are there.
+    pub(super) fn execute_all(&mut self, used: &[ObjectId], span: Span) {
+        let routine = |it: &ObjectId| self.object(*it).kind == Kind::Routine;
+        let routines: Vec<_> = used.iter().copied().filter(routine).collect();
+        routines.into_iter().for_each(|it| self.execute(it, span));
     }
 
     /// A function of ours that is called where no script names it.
@@ -440,6 +502,10 @@ impl Catalogue {
     pub(super) fn call(&mut self, routine: ObjectId) {
         if self.soft || self.calls.len() >= MAX_CALLS || !self.called.insert(routine) {
             return;
+        }
+        // What an aggregate is made of, and what stands for an argument left out.
+        for below in self.routines_below(routine) {
+            self.execute(below, self.statement);
         }
         let bodies = match &self.object(routine).detail {
             Detail::Routine(it) => it.bodies.clone(),

@@ -36,10 +36,7 @@ impl Reader<'_> {
                 acts.push(Act::Barrier("it changes the server's settings", self.span(node)));
             }
             S::ALTER_EVENT_TRIGGER => {
-                acts.push(Act::Barrier(
-                    "an event trigger sees every other change",
-                    self.span(node),
-                ));
+                acts.push(Act::Opaque("an event trigger sees every other change", self.span(node)));
             }
             S::ALTER_ROLE | S::ALTER_USER | S::ALTER_GROUP => self.alter_role(node, acts),
             _ => match self.alter_other(node) {

@@ -25,10 +25,7 @@ impl Reader<'_> {
             S::CREATE_TRIGGER => self.create_trigger(node),
             S::CREATE_RULE => return self.create_rule(node, acts),
             S::CREATE_EVENT_TRIGGER => {
-                acts.push(Act::Barrier(
-                    "an event trigger sees every other change",
-                    self.span(node),
-                ));
+                acts.push(Act::Opaque("an event trigger sees every other change", self.span(node)));
                 self.create_other(node)
             }
             S::CREATE_DATABASE | S::CREATE_TABLESPACE => {
@@ -232,7 +229,8 @@ impl Reader<'_> {
             Kind::Policy => LockMode::AccessExclusive,
             _ => LockMode::ShareUpdateExclusive,
         };
-        let uses = self.uses_without(node, &[own, S::ON_TABLE]);
+        let mut uses = self.uses_without(node, &[own, S::ON_TABLE]);
+        uses.objects.extend(self.functions_of_options(node));
         Some(Act::Create(Box::new(Creation {
             on: self.table_of(node).or_else(|| {
                 find(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF))

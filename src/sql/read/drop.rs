@@ -10,7 +10,10 @@ use crate::sql::name::{Ident, QName};
 
 impl Reader<'_> {
     pub(super) fn drop(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
-        if matches!(node.kind(), S::DROP_EVENT_TRIGGER | S::DROP_DATABASE | S::DROP_TABLESPACE) {
+        if node.kind() == S::DROP_EVENT_TRIGGER {
+            acts.push(Act::Opaque("an event trigger sees every other change", self.span(node)));
+        }
+        if matches!(node.kind(), S::DROP_DATABASE | S::DROP_TABLESPACE) {
             acts.push(Act::Barrier("it concerns more than the objects it names", self.span(node)));
         }
         let Some((kind, names)) = self.dropped(node) else {

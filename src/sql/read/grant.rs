@@ -19,7 +19,7 @@ impl Reader<'_> {
                 ));
             }
             S::DROP_OWNED => acts.push(Act::Opaque("DROP OWNED drops what is nowhere named", span)),
-            _ => acts.push(Act::Barrier("REASSIGN OWNED changes every object of a role", span)),
+            _ => acts.push(Act::Opaque("REASSIGN OWNED changes every object of a role", span)),
         }
     }
 

@@ -97,6 +97,11 @@ impl Reader<'_> {
 
     /// Roles for which the rest of the reading has no place.
     fn roles(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
+        if node.kind() == S::ALTER_DEFAULT_PRIVILEGES {
+            let schemas = self.names_below(node, S::SCHEMA_REF).into_iter();
+            let objects: Vec<_> = schemas.map(|name| (Kind::Schema, name)).collect();
+            acts.push(Act::Use(Uses { objects, ..Uses::default() }));
+        }
         let names = match node.kind() {
             S::SET_ROLE | S::SET_SESSION_AUTH | S::ALTER_DEFAULT_PRIVILEGES | S::CREATE_SCHEMA => {
                 self.names_below(node, S::ROLE_NAME_REF)

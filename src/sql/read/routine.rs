@@ -14,6 +14,7 @@ use super::tree::{Place, Text, child, children, find, has, ident, string, tokens
 use crate::sql::act::{Act, Argument, NewRoutine, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::Ident;
+use crate::sql::name::QName;
 
 /// What a body is, once it was read.
 #[derive(Default)]
@@ -163,19 +164,30 @@ fn harvest_signature(reader: Reader<'_>, node: &SyntaxNode) -> Uses {
         &[S::ATOMIC_BODY, S::RETURN_STMT, S::FUNCTION_NAME, S::PROCEDURE_NAME, S::AGGREGATE_NAME],
     );
     uses.columns.retain(|column| column.table.is_some());
-    // An aggregate's functions are parsed as types: `sfunc = f`.
-    if node.kind() == S::CREATE_AGGREGATE {
-        let options = node.descendants().filter(|inside| inside.kind() == S::ATTRIBUTE_OPTION);
-        for option in options {
-            let name = child(&option, S::ATTRIBUTE_NAME).and_then(|name| ident(&name));
-            let functions = ["sfunc", "finalfunc", "combinefunc", "serialfunc", "deserialfunc"];
-            if name.is_some_and(|name| functions.contains(&name.as_str())) {
-                let function = reader.name_below(&option, S::PATH_REF);
-                uses.objects.extend(function.map(|name| (Kind::Routine, name)));
-            }
-        }
-    }
+    uses.objects.extend(reader.functions_of_options(node));
     uses
+}
+
+impl Reader<'_> {
+    /// The functions that an aggregate or an operator is made of are parsed as types:
+    /// `sfunc = f`.
+    pub(super) fn functions_of_options(self, node: &SyntaxNode) -> Vec<(Kind, QName)> {
+        let names: &[&str] = match node.kind() {
+            S::CREATE_AGGREGATE => {
+                &["sfunc", "finalfunc", "combinefunc", "serialfunc", "deserialfunc"]
+            }
+            S::CREATE_OPERATOR => &["function", "procedure", "restrict", "join"],
+            _ => return Vec::new(),
+        };
+        let options = node.descendants().filter(|inside| inside.kind() == S::ATTRIBUTE_OPTION);
+        let function = |option: SyntaxNode| {
+            let name = child(&option, S::ATTRIBUTE_NAME)?;
+            let name: String = tokens(&name).map(|token| token.text().to_lowercase()).collect();
+            let wanted = names.contains(&name.as_str());
+            self.name_below(&option, S::PATH_REF).filter(|_| wanted)
+        };
+        options.filter_map(function).map(|name| (Kind::Routine, name)).collect()
+    }
 }
 
 /// The language, folded; a string's text may be given instead of a name.

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
-use super::tree::{child, children, find, has, ident, idents};
+use super::tree::{child, children, find, has, ident, idents, tokens};
 use crate::model::Span;
 use crate::sql::act::{Act, ConstraintKind, NewColumn, NewConstraint, NewTable, Uses};
 use crate::sql::kind::Kind;
@@ -166,6 +166,7 @@ impl Reader<'_> {
             kind,
             columns,
             not_valid: find(node, S::NOT_VALID).is_some(),
+            acts: acts(node),
             uses,
         })
     }
@@ -182,6 +183,12 @@ impl Reader<'_> {
         let to = children(node, S::COLUMN_NAME_REF).filter_map(|name| ident(&name)).collect();
         Some((ConstraintKind::Foreign(table, to), Vec::new()))
     }
+}
+
+/// True for a foreign key that changes its own rows: `ON DELETE CASCADE`, `SET NULL` …
+fn acts(node: &SyntaxNode) -> bool {
+    let foreign = matches!(node.kind(), S::FOREIGN_KEY_CONSTRAINT | S::REFERENCES_CONSTRAINT);
+    foreign && tokens(node).any(|token| matches!(token.kind(), S::CASCADE_KW | S::SET_KW))
 }
 
 /// `TEMP`, or a name in `pg_temp`.
