@@ -433,7 +433,12 @@ impl Catalogue {
             // A row goes to the partition that is there for it, or fails.
             self.touch(table, Aspect::Members, Op::Read, span);
         }
-        if !matches!(access, RowAccess::Insert { .. }) {
+        let moves = match access {
+            RowAccess::Update(columns) => self.is_key(table, columns),
+            RowAccess::Insert { .. } => false,
+            _ => true,
+        };
+        if moves {
             self.act_on_children(table, span);
         }
         for part in self.object(table).parts.clone() {
@@ -454,6 +459,17 @@ impl Catalogue {
         }
     }
 
+    /// True when one of these columns is in a key, to which others may point.
+    fn is_key(&self, table: ObjectId, columns: &[Ident]) -> bool {
+        let key = |part: &ObjectId| match &self.object(*part).detail {
+            Detail::Constraint(it) if it.index.is_some() => it.columns.clone(),
+            Detail::Index(it) if it.unique => it.columns.clone(),
+            _ => Vec::new(),
+        };
+        let mut keys = self.object(table).parts.iter().flat_map(key);
+        keys.any(|column| columns.contains(self.name_of(column)))
+    }
+
     /// Rows that point to others go with them, or keep them from going
     /// (<https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK>).
     fn act_on_children(&mut self, table: ObjectId, span: Span) {
@@ -464,8 +480,10 @@ impl Catalogue {
             for key in keys {
                 let acts = matches!(&self.object(key).detail, Detail::Constraint(it) if it.acts);
                 let Some(child) = self.object(key).parent else { continue };
-                let op = if acts { Op::Write } else { Op::Read };
-                self.touch(child, Aspect::Rows, op, span);
+                // Rows that are only added do not point to what goes away.
+                let (aspect, op) =
+                    if acts { (Aspect::Rows, Op::Write) } else { (Aspect::Checked, Op::Read) };
+                self.touch(child, aspect, op, span);
                 if acts && seen.insert(child) {
                     pending.push(child);
                     for part in self.object(child).parts.clone() {
