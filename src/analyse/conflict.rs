@@ -116,9 +116,12 @@ mod tests {
             ("create view v as select x from t", "create view w as select x from t", "none"),
             ("create view v as select x from t", "alter table t add a int", "locks"),
             ("comment on table t is 'a'", "comment on column t.x is 'b'", "locks"),
-            ("grant select on t to r", "grant insert on t to r", "row"),
+            ("grant select on t to r", "grant insert on t to r", "locks"),
             ("grant select on t to r", "alter table t add a int", "locks"),
+            ("grant select on t to r", "alter table t set (fillfactor = 50)", "locks"),
             ("grant select on t to r", "insert into t values (1)", "none"),
+            ("grant connect on database d to r", "grant create on database d to r", "row"),
+            ("alter role r set work_mem = '1MB'", "alter role r login", "row"),
             ("grant select on all tables in schema public to r", "drop table t", "locks"),
             (
                 "create or replace function f() returns int language sql as 'select 2'",

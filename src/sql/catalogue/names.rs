@@ -164,10 +164,11 @@ impl Catalogue {
     }
 
     /// Something is changed of which only the name is known.
-    pub(super) fn change_name(&mut self, kind: Kind, name: &QName) {
+    pub(super) fn change_name(&mut self, kind: Kind, name: &QName, op: Op) {
         for scope in self.scopes(kind, name) {
             let slot = self.slot(Self::key(kind, scope, &name.name));
-            self.touch_slot(slot, name.span);
+            let touch = Touch { span: self.place(name.span), soft: self.soft, missing: false };
+            self.now.add(Cell::Name(slot), op, touch);
         }
     }
 

@@ -113,7 +113,7 @@ impl Catalogue {
         let found = self.subject(change.kind, &change.name, change.on.as_ref());
         let used = self.refer(&change.uses);
         let Some(id) = found else {
-            self.change_unknown(change.kind, &change.name);
+            self.change_unknown(change.kind, &change.name, Op::Write);
             return;
         };
         if change.kind == Kind::Policy {
@@ -145,9 +145,9 @@ impl Catalogue {
 
     /// Roles and databases are mostly there before the first migration; their settings
     /// are one row each.
-    fn change_unknown(&mut self, kind: Kind, name: &QName) {
+    pub(super) fn change_unknown(&mut self, kind: Kind, name: &QName, op: Op) {
         if matches!(kind, Kind::Role | Kind::Database) {
-            self.change_name(kind, name);
+            self.change_name(kind, name, op);
         }
     }
 

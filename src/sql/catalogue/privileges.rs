@@ -11,9 +11,10 @@ impl Catalogue {
     /// Privileges are a set, so that grants may change places; what is taken must
     /// have been given. `ALL … IN SCHEMA` means what is there at this moment.
     ///
-    /// PostgreSQL 18 locks the relation against being changed meanwhile; before, a
-    /// GRANT beside an ALTER TABLE fails with `tuple concurrently updated`, as both
-    /// write the relation's own row (PG-FACTS 1 and 2). The lock stands for both.
+    /// The lock is stronger than the server's, which takes none before version 18 and
+    /// ACCESS SHARE since: two statements that write the relation's own row in
+    /// `pg_class` fail with `tuple concurrently updated`, and those that do beside a
+    /// GRANT take this lock or more (PG-FACTS 1 and 2).
     pub(super) fn grant(&mut self, grant: &Grant) {
         let op = if grant.give { Op::Add } else { Op::Write };
         for role in &grant.roles {
@@ -25,11 +26,14 @@ impl Catalogue {
             }
         }
         for (kind, name) in &grant.objects {
-            let Some(id) = self.wanted(*kind, name) else { continue };
+            let Some(id) = self.wanted(*kind, name) else {
+                self.change_unknown(*kind, name, op);
+                continue;
+            };
             self.use_of(id, name.span);
             self.touch(id, Aspect::Privileges, op, name.span);
             if kind.is_relation() {
-                self.lock(id, LockMode::AccessShare, name.span);
+                self.lock(id, LockMode::ShareUpdateExclusive, name.span);
             }
             for column in &grant.columns {
                 self.column(id, column, grant.span);
@@ -50,7 +54,7 @@ impl Catalogue {
             for member in members {
                 self.touch(member, Aspect::Privileges, op, schema.span);
                 if self.object(member).kind.is_relation() {
-                    self.lock(member, LockMode::AccessShare, schema.span);
+                    self.lock(member, LockMode::ShareUpdateExclusive, schema.span);
                 }
             }
         }
