@@ -439,7 +439,7 @@ impl Catalogue {
             _ => true,
         };
         if moves {
-            self.act_on_children(table, span);
+            self.act_on_children(table, matches!(access, RowAccess::Update(_)), span);
         }
         for part in self.object(table).parts.clone() {
             let mut functions = self.routines_below(part);
@@ -472,7 +472,7 @@ impl Catalogue {
 
     /// Rows that point to others go with them, or keep them from going
     /// (<https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK>).
-    fn act_on_children(&mut self, table: ObjectId, span: Span) {
+    fn act_on_children(&mut self, table: ObjectId, rekeyed: bool, span: Span) {
         let mut seen = FxHashSet::from_iter([table]);
         let mut pending = vec![table];
         while let Some(parent) = pending.pop() {
@@ -480,9 +480,13 @@ impl Catalogue {
             for key in keys {
                 let acts = matches!(&self.object(key).detail, Detail::Constraint(it) if it.acts);
                 let Some(child) = self.object(key).parent else { continue };
-                // Rows that are only added do not point to what goes away.
-                let (aspect, op) =
-                    if acts { (Aspect::Rows, Op::Write) } else { (Aspect::Checked, Op::Read) };
+                // Rows that are only added do not point to what goes away; they may to
+                // what has another key.
+                let (aspect, op) = match (acts, rekeyed) {
+                    (true, _) => (Aspect::Rows, Op::Write),
+                    (_, true) => (Aspect::Rows, Op::Read),
+                    _ => (Aspect::Checked, Op::Read),
+                };
                 self.touch(child, aspect, op, span);
                 if acts && seen.insert(child) {
                     pending.push(child);
