@@ -86,6 +86,7 @@ const EXACT: &[&str] = &[
     "CREATE FUNCTION n() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE SEQUENCE n",
     "SELECT nextval('s')",
+    "CREATE POLICY reading ON single USING (EXISTS (SELECT FROM parent))",
     "COMMENT ON TABLE parent IS 'x'",
     "COMMENT ON COLUMN parent.code IS 'x'",
     "COMMENT ON TYPE mood IS 'x'",

@@ -6,7 +6,7 @@ use super::object::{Detail, Scope};
 use crate::model::Span;
 use crate::sql::act::{
     Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
-    TableList,
+    TableList, Uses,
 };
 use crate::sql::extension;
 use crate::sql::footprint::{Aspect, ObjectId, Op};
@@ -25,6 +25,9 @@ impl Catalogue {
             Some(table) => self.refer_within(table, &new.uses),
             None => self.refer(&new.uses),
         };
+        if new.kind == Kind::Policy {
+            self.lock_read(&new.uses);
+        }
         let scope = match (new.kind.scoping(), table) {
             (Scoping::Parent, Some(table)) => Scope::Of(table),
             (Scoping::Schema, _) => self.home(&new.name, false),
@@ -45,6 +48,15 @@ impl Catalogue {
         }
         if new.kind == Kind::Extension {
             self.provide(id, new);
+        }
+    }
+
+    /// The tables of a query that is only stored stay open for reading until the end.
+    pub(super) fn lock_read(&mut self, uses: &Uses) {
+        for relation in &uses.relations {
+            if let Some(id) = self.peek(Kind::Table, &relation.name) {
+                self.lock(id, LockMode::AccessShare, relation.name.span);
+            }
         }
     }
 
@@ -117,6 +129,7 @@ impl Catalogue {
             return;
         };
         if change.kind == Kind::Policy {
+            self.lock_read(&change.uses);
             used.iter().for_each(|it| self.depend(id, *it));
         }
         if change.kind == Kind::Type && change.aspect == AlteredAspect::Definition {

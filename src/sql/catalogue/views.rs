@@ -48,11 +48,7 @@ impl Catalogue {
 
     fn sources(&mut self, view: &NewView) -> Vec<ObjectId> {
         let found = self.refer(&view.uses);
-        for relation in &view.uses.relations {
-            if let Some(id) = self.peek(Kind::Table, &relation.name) {
-                self.lock(id, LockMode::AccessShare, relation.name.span);
-            }
-        }
+        self.lock_read(&view.uses);
         found
     }
 
