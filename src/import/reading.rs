@@ -89,6 +89,18 @@ impl<'a> Reading<'a> {
         self.source(file).map(|source| Piece::whole(&source))
     }
 
+    /// Puts the sections of a file into `entry`, or says why they cannot be had.
+    pub(super) fn take_cut(&mut self, entry: &mut Entry, cut: Result<Cut, Diagnostic>) {
+        match cut {
+            Ok(Cut { up, down, outside_transaction }) => {
+                entry.outside_transaction = outside_transaction;
+                entry.up = Some(up);
+                entry.down = down;
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+
     /// Leaves out a file without looking into it.
     pub(super) fn leave_out(&mut self, file: &File, code: Code, why: impl Into<String>) {
         let source = Arc::new(Source::new(file.path.clone(), ""));

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::names::{self, Label, Number};
-use super::super::reading::{Cut, Entry, Reading, is_code};
+use super::super::reading::{Entry, Reading, is_code};
 use super::super::tree::File;
 use super::marks;
 use crate::model::Code;
@@ -87,7 +87,9 @@ fn entry(reading: &mut Reading<'_>, file: &File, down: Option<&File>) {
     entry.timestamp = Number::read(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
     entry.files.push(file.name.clone());
     if is_sql {
-        script(reading, file, &mut entry);
+        if let Some(source) = reading.source(file) {
+            reading.take_cut(&mut entry, marks::cut(&source));
+        }
     } else {
         reading.leave_out_code(file);
     }
@@ -103,18 +105,6 @@ fn entry(reading: &mut Reading<'_>, file: &File, down: Option<&File>) {
         None => {}
     }
     reading.entries.push(entry);
-}
-
-fn script(reading: &mut Reading<'_>, file: &File, entry: &mut Entry) {
-    let Some(source) = reading.source(file) else { return };
-    match marks::cut(&source) {
-        Ok(Cut { up, down, outside_transaction }) => {
-            entry.outside_transaction = outside_transaction;
-            entry.up = Some(up);
-            entry.down = down;
-        }
-        Err(problem) => reading.problems.push(problem),
-    }
 }
 
 #[cfg(test)]

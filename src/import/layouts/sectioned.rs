@@ -61,14 +61,7 @@ fn entry(reading: &mut Reading<'_>, file: &File, number: &Number, rules: &Rules)
     if file.sql_stem().is_none() {
         reading.leave_out_code(file);
     } else if let Some(source) = reading.source(file) {
-        match (rules.cut)(&source) {
-            Ok(Cut { up, down, outside_transaction }) => {
-                entry.outside_transaction = outside_transaction;
-                entry.up = Some(up);
-                entry.down = down;
-            }
-            Err(problem) => reading.problems.push(problem),
-        }
+        reading.take_cut(&mut entry, (rules.cut)(&source));
     }
     reading.entries.push(entry);
 }
