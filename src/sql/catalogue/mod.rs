@@ -5,6 +5,7 @@
 //! up. It starts as an empty database does: with the schema `public` and what the
 //! server itself provides.
 
+mod calls;
 mod changes;
 mod constraints;
 mod describe;
@@ -15,6 +16,7 @@ mod others;
 mod privileges;
 mod reach;
 mod routines;
+mod rows;
 mod tables;
 mod uses;
 mod views;

@@ -167,14 +167,13 @@ impl Catalogue {
     pub(super) fn change_name(&mut self, kind: Kind, name: &QName, op: Op) {
         for scope in self.scopes(kind, name) {
             let slot = self.slot(Self::key(kind, scope, &name.name));
-            let touch = Touch { span: self.place(name.span), soft: self.soft, missing: false };
-            self.now.add(Cell::Name(slot), op, touch);
+            self.touch_slot(slot, op, name.span);
         }
     }
 
-    fn touch_slot(&mut self, slot: SlotId, span: Span) {
+    fn touch_slot(&mut self, slot: SlotId, op: Op, span: Span) {
         let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
-        self.now.add(Cell::Name(slot), Op::Write, touch);
+        self.now.add(Cell::Name(slot), op, touch);
     }
 
     /// Makes an object. What has its name already is taken for it: the script
@@ -197,7 +196,7 @@ impl Catalogue {
             self.temporary.push(id);
         }
         if !self.object(id).temporary {
-            self.touch_slot(slot, name.1);
+            self.touch_slot(slot, Op::Write, name.1);
         }
         self.touch(id, Aspect::Definition, Op::Write, name.1);
         self.settle(id, name.1);
@@ -295,8 +294,8 @@ impl Catalogue {
         self.slots[new.0 as usize].holder = Some(id);
         self.object_mut(id).slot = new;
         if !self.object(id).temporary {
-            self.touch_slot(old, span);
-            self.touch_slot(new, span);
+            self.touch_slot(old, Op::Write, span);
+            self.touch_slot(new, Op::Write, span);
         }
         self.touch(id, Aspect::Definition, Op::Write, span);
     }
@@ -309,7 +308,7 @@ impl Catalogue {
             self.slots[slot.0 as usize].holder = None;
         }
         if !self.object(id).temporary {
-            self.touch_slot(slot, span);
+            self.touch_slot(slot, Op::Write, span);
         }
         self.touch(id, Aspect::Definition, Op::Write, span);
         self.object_mut(id).dropped = true;
@@ -318,7 +317,6 @@ impl Catalogue {
     /// A name like `wanted` that is free: `t_a_key`, `t_a_key1` …
     /// (`ChooseRelationName` in `src/backend/commands/indexcmds.c`).
     pub(super) fn free_name(&mut self, kind: Kind, scope: &Scope, wanted: &Ident) -> Ident {
-        let span = self.statement;
         let mut name = wanted.clone();
         for n in 1..10_000_u32 {
             let key = Self::key(kind, scope.clone(), &name);
@@ -327,8 +325,7 @@ impl Catalogue {
                 break;
             }
             // Whoever has the name decides how this one is called.
-            let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
-            self.now.add(Cell::Name(slot), Op::Read, touch);
+            self.touch_slot(slot, Op::Read, self.statement);
             name = Ident::new(&format!("{wanted}{n}"));
         }
         name
