@@ -61,24 +61,30 @@ fn locks(one: &Footprint, other: &Footprint) -> Option<Collision> {
     })
 }
 
-/// Names, definitions and privileges are rows of the catalogue; a relation's own
-/// row is also written by whatever locks it strongly.
+/// Names, definitions and privileges are rows of the catalogue, the last two the same
+/// one; a relation's own row is also written by whatever locks it strongly.
 fn rows(one: &Footprint, other: &Footprint) -> Option<Collision> {
     let writes = |op: Op| op != Op::Read;
-    one.touches().filter(|(cell, op, touch)| writes(*op) && !touch.soft && is_row(*cell)).find_map(
-        |(cell, _, touch)| {
-            let theirs = [Op::Add, Op::Write].into_iter().find_map(|op| other.touch(cell, op));
+    let mine = one.touches().filter(|(_, op, touch)| writes(*op) && !touch.soft);
+    mine.flat_map(|(cell, _, touch)| of_one_row(cell).map(move |it| (cell, it, touch))).find_map(
+        |(cell, theirs, touch)| {
+            let theirs = [Op::Add, Op::Write].into_iter().find_map(|op| other.touch(theirs, op));
             let theirs = theirs.filter(|it| !it.soft)?;
             Some(Collision::Row { cell, one: touch.span, other: theirs.span })
         },
     )
 }
 
-fn is_row(cell: Cell) -> bool {
-    match cell {
-        Cell::Name(_) => true,
-        Cell::Object(_, aspect) => matches!(aspect, Aspect::Definition | Aspect::Privileges),
-    }
+/// The cells whose change writes the same row as a change of `cell` does.
+fn of_one_row(cell: Cell) -> impl Iterator<Item = Cell> {
+    let cells = match cell {
+        Cell::Name(_) => [Some(cell), None],
+        Cell::Object(id, Aspect::Definition | Aspect::Privileges) => {
+            [Aspect::Definition, Aspect::Privileges].map(|it| Some(Cell::Object(id, it)))
+        }
+        Cell::Object(..) => [None, None],
+    };
+    cells.into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -128,6 +134,12 @@ mod tests {
                 "create or replace function f() returns int language sql as 'select 3'",
                 "row",
             ),
+            (
+                "grant execute on all functions in schema public to r",
+                "alter function f() cost 5",
+                "row",
+            ),
+            ("grant usage on type e to r", "alter type e rename to g", "row"),
             ("create schema if not exists s", "create schema if not exists s", "row"),
             (
                 "create index concurrently i on t(x)",

@@ -11,7 +11,7 @@ use crate::model::{
     Code, Diagnostic, Diagnostics, Migration, Place, Preset, Rules, Span, StatementKind,
 };
 use crate::sql::Reading;
-use crate::sql::act::{Act, Change};
+use crate::sql::act::{Act, Change, Filled};
 use crate::syntax::{self, LinterFailed, Tree, Violation, on_large_stack};
 
 /// The rules to ask. What `not-additive` finds is what no other rule is about, so
@@ -102,7 +102,9 @@ impl Script<'_> {
             _ => &[],
         });
         let is_empty_column = |change: &Change| match change {
-            Change::AddColumn { column, .. } => !column.default && holds(&[column.span], one.span),
+            Change::AddColumn { column, .. } => {
+                column.filled == Filled::Null && holds(&[column.span], one.span)
+            }
             _ => false,
         };
         changes.into_iter().any(is_empty_column)

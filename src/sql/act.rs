@@ -37,6 +37,8 @@ pub enum Act {
     CreateView(Box<NewView>),
     /// A function, procedure or aggregate is made.
     CreateRoutine(Box<NewRoutine>),
+    /// A function gets another search path.
+    RoutinePath(QName, OwnPath),
     /// A type or domain is made.
     CreateType(Box<NewType>),
     /// A sequence is made.
@@ -61,6 +63,8 @@ pub enum Act {
     Grant(Grant),
     /// The names that follow are looked up elsewhere.
     SearchPath(SearchPath),
+    /// What follows is done as another role, or no longer so.
+    Role(bool),
     /// A block that is executed now and decides itself what of it happens.
     Block(Vec<Act>),
     /// What happens only under a condition.
@@ -69,6 +73,25 @@ pub enum Act {
     Barrier(&'static str, Span),
     /// What it does is not known, and why.
     Opaque(&'static str, Span),
+}
+
+impl Act {
+    /// True for what event triggers are told of: all that changes a definition
+    /// (<https://www.postgresql.org/docs/current/event-trigger-matrix.html>).
+    pub(super) fn is_definition(&self) -> bool {
+        match self {
+            Self::Block(inner) | Self::Perhaps(inner) => inner.iter().any(Self::is_definition),
+            Self::Use(_)
+            | Self::Call(_)
+            | Self::Truncate(_)
+            | Self::Lock(_)
+            | Self::SearchPath(_)
+            | Self::Role(_)
+            | Self::Barrier(..)
+            | Self::Opaque(..) => false,
+            _ => true,
+        }
+    }
 }
 
 /// What a query or an expression refers to.
@@ -84,6 +107,11 @@ pub struct Uses {
     pub named: Vec<(Kind, QName)>,
     /// Plain strings: an enum's value may be among them.
     pub literals: Vec<(Ident, Span)>,
+    /// Types to which something is converted that is no plain string, and those whose
+    /// values are listed.
+    pub converted: Vec<QName>,
+    /// True when rows are grouped: a key may stand for all columns of its table.
+    pub grouped: bool,
 }
 
 impl Uses {
@@ -94,6 +122,7 @@ impl Uses {
             && self.objects.is_empty()
             && self.named.is_empty()
             && self.literals.is_empty()
+            && self.converted.is_empty()
     }
 
     /// Takes over what `other` refers to.
@@ -103,6 +132,8 @@ impl Uses {
         self.objects.extend(other.objects);
         self.named.extend(other.named);
         self.literals.extend(other.literals);
+        self.converted.extend(other.converted);
+        self.grouped |= other.grouped;
     }
 }
 
@@ -126,17 +157,30 @@ pub enum RowAccess {
     Read,
     /// Reads them `FOR UPDATE` or the like.
     Lock,
-    /// Adds some, with values for these columns; `None`: for all.
+    /// Adds some.
     Insert {
-        /// The columns that are given.
+        /// The columns that are named; `None`: none are.
         columns: Option<Vec<Ident>>,
+        /// The columns that get no default.
+        given: Given,
         /// True with `ON CONFLICT`: what is there already decides.
         upsert: bool,
     },
-    /// Gives these columns other values.
-    Update(Vec<Ident>),
+    /// Gives these columns other values; `None`: any.
+    Update(Option<Vec<Ident>>),
     /// Removes some, or changes them in another way.
     Write,
+}
+
+/// Which columns of a new row are given a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// All of them, or nobody knows.
+    All,
+    /// As many, in the table's order.
+    First(usize),
+    /// These.
+    Columns(Vec<Ident>),
 }
 
 /// A column in an expression, or what may be one.
@@ -188,16 +232,27 @@ pub struct NewColumn {
     pub span: Span,
     /// Its type.
     pub ty: Option<QName>,
-    /// True when it owns a sequence: `serial`, `GENERATED AS IDENTITY`.
-    pub sequence: bool,
-    /// True when a row that does not name it gets another value than NULL.
-    pub default: bool,
+    /// What a row gets that does not name it.
+    pub filled: Filled,
     /// `NOT NULL`, `PRIMARY KEY` or `serial`.
     pub not_null: bool,
     /// Its constraints.
     pub constraints: Vec<NewConstraint>,
     /// What its default, its generated value and its checks refer to.
     pub uses: Uses,
+}
+
+/// What a row gets in a column that it does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// NULL.
+    Null,
+    /// `DEFAULT`.
+    Default,
+    /// A number of the column's own sequence: `serial`, `GENERATED AS IDENTITY`.
+    Numbered,
+    /// What is worked out from other columns: `GENERATED ALWAYS AS (…)`.
+    Generated,
 }
 
 /// A constraint.
@@ -299,12 +354,12 @@ pub enum Change {
         /// `CONCURRENTLY`.
         concurrently: bool,
     },
-    /// How its triggers, rules or row security work is changed.
-    Behaviour(LockMode, Span),
+    /// One of its triggers or rules is switched on or off, or all are.
+    Behaviour(LockMode, Option<(Kind, Ident)>, Span),
     /// Row level security is switched on or off.
     Security(Span),
-    /// It gets another owner.
-    Owner(Span),
+    /// It gets another owner; `None` is the one who acts.
+    Owner(Option<QName>, Span),
     /// A sequence's counter, or who owns it, is changed.
     Sequence {
         /// The column that owns it from now on.
@@ -413,12 +468,27 @@ pub struct NewRoutine {
     pub replace: bool,
     /// The types of its arguments, as text: functions of one name differ by it.
     pub signature: String,
-    /// What its signature refers to, and a body that is checked when it is made.
+    /// What its signature refers to.
     pub uses: Uses,
+    /// What of its body is looked up when it is made.
+    pub checked: Uses,
+    /// Where its names are looked up, when it says so.
+    pub path: Option<OwnPath>,
     /// What its body will do when it is called.
     pub body: Arc<[Act]>,
     /// The statement that makes it, where a call tells more than the body alone.
     pub source: Option<Arc<str>>,
+}
+
+/// Where a function looks names up: `SET search_path` behind it.
+#[derive(Clone, Debug)]
+pub enum OwnPath {
+    /// Here.
+    Fixed(SearchPath),
+    /// Where the script that makes it does: `FROM CURRENT`.
+    Current,
+    /// Where its caller does: `RESET`.
+    Callers,
 }
 
 /// A call of a function that is executed now.
@@ -497,8 +567,11 @@ pub struct Creation {
     pub lock: LockMode,
     /// What it refers to.
     pub uses: Uses,
-    /// What happens whenever its table is written: a trigger's function.
-    pub calls: Vec<QName>,
+    /// The function that a trigger calls whenever its table is written, and what it
+    /// tells it.
+    pub call: Option<(QName, Vec<String>)>,
+    /// What a rule does then.
+    pub body: Arc<[Act]>,
 }
 
 /// `DROP`.
@@ -597,8 +670,10 @@ pub struct Locking {
 pub enum Maintenance {
     /// `LOCK TABLE`.
     Lock,
-    /// `ANALYZE`, `VACUUM`, `CLUSTER`: changes nothing that a query sees.
+    /// `ANALYZE`, `VACUUM`: changes nothing that a query sees.
     Keep,
+    /// `CLUSTER`: the table keeps in mind by which index.
+    Cluster,
     /// `REINDEX`; true with `CONCURRENTLY`.
     Reindex(bool),
     /// `REFRESH MATERIALIZED VIEW`.
@@ -627,4 +702,16 @@ pub struct Grant {
 pub struct SearchPath {
     /// The schemas; `None` for the default.
     pub schemas: Option<Vec<Ident>>,
+}
+
+impl SearchPath {
+    /// The schemas that are searched; `pg_catalog` is anyway, and that of the user is
+    /// not known.
+    pub(super) fn searched(&self) -> Vec<Ident> {
+        let named = |schema: &Ident| !matches!(schema.as_str(), "pg_catalog" | "$user");
+        match &self.schemas {
+            Some(schemas) => schemas.iter().filter(|it| named(it)).cloned().collect(),
+            None => vec![Ident::new("public")],
+        }
+    }
 }

@@ -39,6 +39,8 @@ pub enum Aspect {
     Behaviour,
     /// Which constraints a relation has.
     Constraints,
+    /// Which foreign keys point to it.
+    References,
     /// Which indexes a relation has: what `LIKE` copies besides.
     Indexes,
     /// That the rows that are there satisfy what is demanded of them. Rows that are

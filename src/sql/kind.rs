@@ -125,6 +125,28 @@ impl Kind {
         )
     }
 
+    /// What a value of such a type names: of `regclass`, a relation
+    /// (<https://www.postgresql.org/docs/current/datatype-oid.html>).
+    pub(super) fn of_oid_type(name: &str) -> Option<Self> {
+        Some(match name {
+            "regclass" => Self::Table,
+            "regtype" => Self::Type,
+            "regproc" | "regprocedure" => Self::Routine,
+            "regnamespace" => Self::Schema,
+            "regrole" => Self::Role,
+            "regconfig" => Self::TextSearchConfiguration,
+            "regdictionary" => Self::TextSearchDictionary,
+            _ => return None,
+        })
+    }
+
+    /// True for what `ALTER DEFAULT PRIVILEGES` is about
+    /// (<https://www.postgresql.org/docs/current/sql-alterdefaultprivileges.html>).
+    pub(super) fn has_privileges(self) -> bool {
+        let relation = self.is_relation() && !matches!(self, Self::Index);
+        relation || matches!(self, Self::Routine | Self::Type | Self::Schema | Self::LargeObject)
+    }
+
     /// Of the kinds whose names exclude each other, the one that stands for all.
     pub(super) fn class(self) -> Self {
         if self.is_relation() { Self::Table } else { self }

@@ -1,12 +1,13 @@
 //! Functions of ours: what executing one does.
 
 use super::Catalogue;
-use super::object::Detail;
+use super::object::{Body, Detail, Scope, Trigger};
 use crate::model::Span;
 use crate::sql::act::{Act, Call};
 use crate::sql::footprint::ObjectId;
 use crate::sql::kind::Kind;
-use crate::sql::read::called;
+use crate::sql::name::Ident;
+use crate::sql::read::{called, fired};
 
 /// Functions that call functions: what is deeper is left out.
 const MAX_CALLS: usize = 50;
@@ -49,10 +50,20 @@ impl Catalogue {
             Detail::Routine(it) => it.bodies.clone(),
             _ => return,
         };
-        self.calls.push(routine);
+        // A function that is executed with the rights of its owner may be this one.
+        let role = self.other_role;
+        self.other_role |= self.object(routine).given_away;
         for body in bodies {
-            self.perform(&body.acts);
+            let path = body.path.as_ref();
+            self.searching(path, |catalogue| catalogue.carry_out(routine, &body.acts));
         }
+        self.other_role = role;
+    }
+
+    /// Does what a function or a rule says.
+    pub(super) fn carry_out(&mut self, whose: ObjectId, body: &[Act]) {
+        self.calls.push(whose);
+        self.perform(body);
         self.calls.pop();
     }
 
@@ -65,7 +76,8 @@ impl Catalogue {
             Detail::Routine(it) => it.bodies.clone(),
             _ => return,
         };
-        let sources: Vec<_> = bodies.into_iter().filter_map(|body| body.source).collect();
+        let with_source = |body: Body| Some((body.source?, body.path));
+        let sources: Vec<_> = bodies.into_iter().filter_map(with_source).collect();
         let known = sources.is_empty() || self.calls.contains(&routine);
         if known || !self.followed.insert((routine, call.arguments.clone())) {
             return;
@@ -75,11 +87,49 @@ impl Catalogue {
             return;
         }
         self.calls.push(routine);
-        for source in sources {
+        for (source, path) in sources {
             let acts = called(&source, &call.arguments);
-            self.apply_all(&acts);
+            self.searching(path.as_ref(), |catalogue| catalogue.apply_all(&acts));
         }
         self.calls.pop();
+    }
+
+    /// Calls a trigger's function, which knows its table and what the trigger tells it.
+    pub(super) fn pull(&mut self, id: ObjectId, table: ObjectId, span: Span) {
+        let Detail::Trigger(trigger) = &self.object(id).detail else { return };
+        let Some(function) = trigger.function else { return };
+        let given = self.told(trigger, table);
+        self.execute(function, span);
+        let bodies = match &self.object(function).detail {
+            Detail::Routine(it) if !self.soft => it.bodies.clone(),
+            _ => return,
+        };
+        if self.calls.contains(&function) || !self.followed.insert((id, Vec::new())) {
+            return;
+        }
+        self.calls.push(function);
+        for body in bodies {
+            let Some(source) = body.source else { continue };
+            let acts = fired(&source, &given);
+            self.searching(body.path.as_ref(), |catalogue| catalogue.apply_all(&acts));
+        }
+        self.calls.pop();
+    }
+
+    /// <https://www.postgresql.org/docs/current/plpgsql-trigger.html>
+    fn told(&self, trigger: &Trigger, table: ObjectId) -> Vec<(Ident, String)> {
+        let name = self.name_of(table).to_string();
+        let schema = match &self.key_of(table).scope {
+            Scope::Schema(schema) => Some(schema.to_string()),
+            _ => None,
+        };
+        let arguments = trigger.arguments.iter().map(|it| ("tg_argv", it.clone()));
+        [("tg_table_name", name.clone()), ("tg_relname", name)]
+            .into_iter()
+            .chain(schema.map(|schema| ("tg_table_schema", schema)))
+            .chain(arguments)
+            .map(|(variable, value)| (Ident::new(variable), value))
+            .collect()
     }
 
     /// A body's statements are those of the function's own text: a span in it

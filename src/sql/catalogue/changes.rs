@@ -5,7 +5,8 @@ use super::names::Absent;
 use super::object::{Detail, Scope};
 use crate::model::Span;
 use crate::sql::act::{
-    AlterRelation, Change, ColumnAspect, ColumnChange, ConstraintKind, Member, NewConstraint,
+    AlterRelation, Change, ColumnAspect, ColumnChange, ConstraintKind, Filled, Member,
+    NewConstraint,
 };
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
@@ -30,18 +31,14 @@ impl Catalogue {
     /// What a change does to the children of a table
     /// (<https://www.postgresql.org/docs/current/ddl-inherit.html>).
     fn pass_on(&mut self, id: ObjectId, alter: &AlterRelation) {
+        if alter.changes.iter().any(goes_down) {
+            // Children that were there before, or come later, count as well.
+            self.touch(id, Aspect::Members, Op::Read, alter.name.span);
+        }
         for child in self.heirs(id) {
+            self.touch(child, Aspect::Members, Op::Read, alter.name.span);
             for change in &alter.changes {
-                let goes_down = matches!(
-                    change,
-                    Change::AddColumn { .. }
-                        | Change::DropColumn(_)
-                        | Change::RenameColumn(..)
-                        | Change::Column(_)
-                        | Change::AddConstraint(_)
-                        | Change::DropConstraint(_)
-                );
-                if goes_down {
+                if goes_down(change) {
                     self.change(child, &nameless(change));
                 }
             }
@@ -71,7 +68,11 @@ impl Catalogue {
             Change::Detach { other, inherit, concurrently } => {
                 self.detached(id, other, *inherit, *concurrently);
             }
-            Change::Behaviour(mode, span) => {
+            Change::Behaviour(mode, one, span) => {
+                if let Some((kind, name)) = one {
+                    let found = self.find_part(id, *kind, (name, *span), Absent::Missing);
+                    found.into_iter().for_each(|it| self.use_of(it, *span));
+                }
                 self.lock(id, *mode, *span);
                 self.touch(id, Aspect::Behaviour, Op::Write, *span);
             }
@@ -80,9 +81,9 @@ impl Catalogue {
                 self.lock(id, AccessExclusive, *span);
                 self.touch(id, Aspect::Security, Op::Write, *span);
             }
-            Change::Owner(span) => {
+            Change::Owner(role, span) => {
                 self.lock(id, AccessExclusive, *span);
-                self.touch(id, Aspect::Privileges, Op::Write, *span);
+                self.give_to(id, role.as_ref(), *span);
             }
             Change::Sequence { owned_by, span } => {
                 self.lock(id, ShareRowExclusive, *span);
@@ -110,9 +111,9 @@ impl Catalogue {
             return;
         }
         // Rows that are there get a value of their own, or must have one.
-        let counts =
-            column.sequence || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
-        if counts || column.not_null && !column.default {
+        let numbered = column.filled == Filled::Numbered;
+        let counts = numbered || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
+        if counts || column.not_null && column.filled == Filled::Null {
             self.read_rows(id, span);
         }
         self.column_extras(id, column);
@@ -193,6 +194,7 @@ impl Catalogue {
         let used = self.refer_within(id, &change.uses);
         if matches!(change.what, ColumnAspect::Type(_)) {
             self.execute_all(&used, span);
+            self.read_values(id, &used, span);
         }
         let found = self.find_part(id, Kind::Column, (&change.name, span), Absent::Missing);
         let mode = match &change.what {
@@ -253,7 +255,9 @@ impl Catalogue {
     /// (`ATPostAlterTypeCleanup` in `src/backend/commands/tablecmds.c`).
     fn type_changed(&mut self, id: ObjectId, column: ObjectId, ty: Option<&QName>, span: Span) {
         self.touch(column, Aspect::Definition, Op::Write, span);
-        self.touch(id, Aspect::Rows, Op::Write, span);
+        self.touch(column, Aspect::Value, Op::Write, span);
+        // Each row must have a value of the new type.
+        self.touch(id, Aspect::Rows, Op::Read, span);
         let ty = ty.and_then(|ty| self.peek(Kind::Type, ty));
         if let Detail::Column(detail) = &mut self.object_mut(column).detail {
             detail.ty = ty;
@@ -350,6 +354,10 @@ impl Catalogue {
         self.touch(parent, Aspect::Rows, Op::Add, span);
         self.touch(parent, Aspect::Columns, Op::Read, span);
         self.touch(child, Aspect::Behaviour, Op::Write, span);
+        self.touch(child, Aspect::Constraints, Op::Read, span);
+        for column in [self.columns_of(parent), self.columns_of(child)].concat() {
+            self.touch(column, Aspect::Behaviour, Op::Read, span);
+        }
         self.read_rows(child, span);
         self.lock_default_partition(parent, default, span);
         if let Some(relation) = self.relation_mut(parent) {
@@ -404,6 +412,19 @@ impl Catalogue {
         }
         self.object_mut(parent).dependents.retain(|it| *it != child);
     }
+}
+
+/// True for what a table's children do with it.
+fn goes_down(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::AddColumn { .. }
+            | Change::DropColumn(_)
+            | Change::RenameColumn(..)
+            | Change::Column(_)
+            | Change::AddConstraint(_)
+            | Change::DropConstraint(_)
+    )
 }
 
 /// A partition's key has a name of its own.

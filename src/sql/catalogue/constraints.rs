@@ -40,6 +40,13 @@ impl Catalogue {
         match &new.kind {
             ConstraintKind::Primary(index) | ConstraintKind::Unique(index) => {
                 detail.primary = matches!(new.kind, ConstraintKind::Primary(_));
+                if detail.primary && !is_new {
+                    // They are NOT NULL from now on, and stay so without the key.
+                    detail
+                        .columns
+                        .iter()
+                        .for_each(|it| self.touch(*it, Aspect::Behaviour, Op::Write, span));
+                }
                 detail.index =
                     self.enforcing_index(table, (&name, span), index.as_ref(), &detail.columns);
             }
@@ -189,9 +196,11 @@ impl Catalogue {
             keys.iter().filter_map(|key| self.column(table, key, parent.span)).collect();
         if let Some(key) = self.key_over(table, &wanted) {
             self.touch(key, Aspect::Definition, Op::Read, span);
+            self.stand_on(key, span);
             self.depend(id, key);
         }
         self.depend(id, table);
+        self.touch(table, Aspect::References, Op::Add, span);
         if let Some(relation) = self.relation_mut(table) {
             relation.referenced_by.push(id);
         }
@@ -244,6 +253,8 @@ impl Catalogue {
         for child in self.heirs(table).into_iter().filter(|_| !new.only) {
             if self.relation(child).is_some_and(|it| it.partition) {
                 self.lock(child, mode, span);
+                // One that fits already is taken for the child's part.
+                self.touch(child, Aspect::Indexes, Op::Read, span);
                 self.index_of(child, (None, span), &new.keys, label);
             }
         }

@@ -180,6 +180,25 @@ impl Catalogue {
         {
             self.lock(table, LockMode::AccessExclusive, span);
             self.touch(table, Aspect::Behaviour, Op::Add, span);
+            self.touch(table, Aspect::References, Op::Add, span);
+        }
+        self.end_of_global(id, span);
+    }
+
+    /// What a cast or a publication meant for types and tables ends with it.
+    fn end_of_global(&mut self, id: ObjectId, span: Span) {
+        let (kind, aspect) = match self.object(id).kind {
+            Kind::Cast => (Kind::Type, Aspect::Definition),
+            Kind::Publication => {
+                self.touch(self.publications, Aspect::Behaviour, Op::Write, span);
+                (Kind::Table, Aspect::Behaviour)
+            }
+            _ => return,
+        };
+        for below in self.object(id).foundations.clone() {
+            if self.object(below).kind == kind {
+                self.touch(below, aspect, Op::Write, span);
+            }
         }
     }
 

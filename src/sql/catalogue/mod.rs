@@ -45,6 +45,12 @@ pub struct Catalogue {
     constraints: FxHashMap<Ident, Vec<ObjectId>>,
     /// Stands for the default privileges of all roles.
     defaults: ObjectId,
+    /// Stands for the publications of tables that they do not name.
+    publications: ObjectId,
+    /// Event triggers, which see what is made, changed and dropped.
+    event_triggers: Vec<ObjectId>,
+    /// True while the present script acts as another role than the one that runs it.
+    other_role: bool,
     /// Stands for all that nobody can name: what an opaque statement may touch.
     anything: ObjectId,
     /// The search path of the present script.
@@ -78,6 +84,9 @@ impl Default for Catalogue {
             constraints: FxHashMap::default(),
             defaults: ObjectId(0),
             anything: ObjectId(1),
+            publications: ObjectId(2),
+            event_triggers: Vec::new(),
+            other_role: false,
             path: vec![Ident::new("public")],
             now: Footprint::default(),
             soft: false,
@@ -89,16 +98,16 @@ impl Default for Catalogue {
             perhaps: false,
         };
         let mut global = |kind, name| {
-            catalogue.make(kind, Scope::Global, (&Ident::new(name), Span::default())).0
+            catalogue.make(kind, Scope::Global, (&Ident::new(name), Span::default()));
         };
-        let (defaults, anything) =
-            (global(Kind::DefaultPrivileges, "default privileges"), global(Kind::Database, "*"));
+        global(Kind::DefaultPrivileges, "default privileges");
+        global(Kind::Database, "*");
+        global(Kind::Publication, "*");
         global(Kind::Schema, "public");
         for language in ["plpgsql", "sql", "c", "internal"] {
             global(Kind::Language, language);
         }
         global(Kind::Role, "public");
-        (catalogue.defaults, catalogue.anything) = (defaults, anything);
         catalogue.now = Footprint::default();
         catalogue
     }
@@ -108,12 +117,16 @@ impl Catalogue {
     /// Applies a script and says what it touches.
     pub fn replay(&mut self, script: &[Reading]) -> Footprint {
         self.path = vec![Ident::new("public")];
+        self.other_role = false;
         self.forget_temporary();
         for reading in script {
             self.statement = reading.span;
             self.called.clear();
             self.followed.clear();
             self.apply_all(&reading.acts);
+            if !self.event_triggers.is_empty() && reading.acts.iter().any(Act::is_definition) {
+                self.report();
+            }
         }
         let here = script.first().map_or(Span::default(), |first| first.span);
         let opaque = self.now.opaque.iter().find(|remark| !remark.soft).copied();
@@ -143,6 +156,7 @@ impl Catalogue {
             Act::CreateIndex(index) => self.create_index(index),
             Act::CreateView(view) => self.create_view(view),
             Act::CreateRoutine(routine) => self.create_routine(routine),
+            Act::RoutinePath(name, path) => self.set_own_path(name, path),
             Act::CreateType(ty) => self.create_type(ty),
             Act::CreateSequence(sequence) => self.create_sequence(sequence),
             Act::EnumValue(change) => self.change_enum(change),
@@ -155,6 +169,7 @@ impl Catalogue {
             Act::Lock(locking) => self.lock_tables(locking),
             Act::Grant(grant) => self.grant(grant),
             Act::SearchPath(path) => self.set_path(path),
+            Act::Role(other) => self.other_role = *other,
             Act::Block(acts) => self.apply_all(acts),
             Act::Perhaps(acts) => {
                 let before = std::mem::replace(&mut self.perhaps, true);
@@ -179,13 +194,27 @@ impl Catalogue {
         }
     }
 
-    /// `pg_catalog` is searched first anyway.
+    /// Event triggers are told of a definition.
+    fn report(&mut self) {
+        for trigger in self.event_triggers.clone() {
+            if !self.object(trigger).dropped {
+                self.use_of(trigger, self.statement);
+                let functions = self.routines_below(trigger);
+                functions.into_iter().for_each(|it| self.execute(it, self.statement));
+            }
+        }
+    }
+
+    /// A schema that is not there is passed over: what is made later in it, or found,
+    /// is another's.
     fn set_path(&mut self, path: &SearchPath) {
-        let named = |schema: &Ident| !matches!(schema.as_str(), "pg_catalog" | "$user");
-        self.path = match &path.schemas {
-            Some(schemas) => schemas.iter().filter(|it| named(it)).cloned().collect(),
-            None => vec![Ident::new("public")],
-        };
+        self.path = path.searched();
+        for schema in self.path.clone() {
+            let name = super::name::QName { schema: None, name: schema, span: self.statement };
+            if let Some(schema) = self.find(Kind::Schema, &name, Absent::Fine) {
+                self.touch(schema, Aspect::Definition, Op::Read, self.statement);
+            }
+        }
     }
 
     /// Where the present script says so: a function's body stands elsewhere, and its

@@ -101,14 +101,26 @@ impl Catalogue {
     /// with this migration.
     pub(super) fn find(&mut self, kind: Kind, name: &QName, absent: Absent) -> Option<ObjectId> {
         let found = self.peek(kind, name);
-        if found.is_none() && !is_system(name) {
-            self.miss(kind, name, absent);
+        match found {
+            Some(id) => self.pass_by(kind, name, id),
+            None if is_system(name) => {}
+            None => self.miss(self.scopes(kind, name), (kind, name), absent),
         }
         found
     }
 
-    fn miss(&mut self, kind: Kind, name: &QName, absent: Absent) {
-        for scope in self.scopes(kind, name) {
+    /// What is made later in a schema that is searched before hides what is found.
+    fn pass_by(&mut self, kind: Kind, name: &QName, found: ObjectId) {
+        if name.schema.is_none() && self.path.len() > 1 {
+            let scope = &self.key_of(found).scope;
+            let before: Vec<_> =
+                self.scopes(kind, name).into_iter().take_while(|it| it != scope).collect();
+            self.miss(before, (kind, name), Absent::Fine);
+        }
+    }
+
+    fn miss(&mut self, scopes: Vec<Scope>, (kind, name): (Kind, &QName), absent: Absent) {
+        for scope in scopes {
             if matches!(&scope, Scope::Schema(schema) if schema.as_str() == "pg_temp") {
                 continue;
             }
@@ -157,9 +169,30 @@ impl Catalogue {
     /// Records that the present script uses an object, and what it comes with.
     pub(super) fn use_of(&mut self, id: ObjectId, span: Span) {
         self.touch(id, Aspect::Definition, Op::Read, span);
+        if self.other_role {
+            self.ask_leave(id, span);
+        }
         let parent = self.object(id).parent;
         if let Some(parent) = parent.filter(|it| self.object(*it).kind == Kind::Extension) {
             self.touch(parent, Aspect::Definition, Op::Read, span);
+        }
+    }
+
+    /// Another role than the one that runs the migrations may only what it was granted,
+    /// on the object and on its schema.
+    pub(super) fn ask_leave(&mut self, id: ObjectId, span: Span) {
+        self.touch(id, Aspect::Privileges, Op::Read, span);
+        self.touch(id, Aspect::Security, Op::Read, span);
+        if self.object(id).kind.is_relation() {
+            // Policies say which rows it sees.
+            self.touch(id, Aspect::Behaviour, Op::Read, span);
+        }
+        let schema = match &self.key_of(id).scope {
+            Scope::Schema(schema) => QName { schema: None, name: schema.clone(), span },
+            _ => return,
+        };
+        if let Some(schema) = self.peek(Kind::Schema, &schema) {
+            self.touch(schema, Aspect::Privileges, Op::Read, span);
         }
     }
 
@@ -195,15 +228,30 @@ impl Catalogue {
             self.object_mut(id).temporary = true;
             self.temporary.push(id);
         }
-        if !self.object(id).temporary {
-            self.touch_slot(slot, Op::Write, name.1);
-        }
+        self.claim(id, slot, name.1);
         self.touch(id, Aspect::Definition, Op::Write, name.1);
         self.settle(id, name.1);
         if !fresh {
             self.stand_on(id, name.1);
         }
         (id, fresh)
+    }
+
+    /// An object takes a name, or leaves it. That of a relation with rows is its row
+    /// type's too.
+    fn claim(&mut self, id: ObjectId, slot: SlotId, span: Span) {
+        let object = self.object(id);
+        if object.temporary {
+            return;
+        }
+        let has_row_type = object.kind.is_relation()
+            && !matches!(object.kind, Kind::Index | Kind::Sequence | Kind::PropertyGraph);
+        self.touch_slot(slot, Op::Write, span);
+        if has_row_type {
+            let key = NameKey { class: Kind::Type, ..self.slots[slot.0 as usize].key.clone() };
+            let slot = self.slot(key);
+            self.touch_slot(slot, Op::Read, span);
+        }
     }
 
     fn push(&mut self, kind: Kind, slot: SlotId) -> ObjectId {
@@ -219,6 +267,7 @@ impl Catalogue {
             parent: None,
             dropped: false,
             temporary: false,
+            given_away: self.other_role,
             parts: Vec::new(),
             dependents: Vec::new(),
             foundations: Vec::new(),
@@ -235,19 +284,23 @@ impl Catalogue {
     /// A new object is in its schema from now on, and default privileges apply
     /// to it.
     fn settle(&mut self, id: ObjectId, span: Span) {
-        let Scope::Schema(schema) = self.key_of(id).scope.clone() else { return };
         if self.object(id).temporary {
             return;
         }
+        if self.object(id).kind.has_privileges() {
+            self.touch(self.defaults, Aspect::Privileges, Op::Read, span);
+        }
+        let Scope::Schema(schema) = self.key_of(id).scope.clone() else { return };
         let name = QName { schema: None, name: schema, span };
         if let Some(schema) = self.peek(Kind::Schema, &name) {
             self.touch(schema, Aspect::Definition, Op::Read, span);
             self.touch(schema, Aspect::Members, Op::Add, span);
+            if self.other_role {
+                self.touch(schema, Aspect::Privileges, Op::Read, span);
+            }
         } else {
             self.find(Kind::Schema, &name, Absent::Missing);
         }
-        let defaults = self.defaults;
-        self.touch(defaults, Aspect::Privileges, Op::Read, span);
     }
 
     /// Makes `part` belong to `whole`.
@@ -293,10 +346,8 @@ impl Catalogue {
         self.slots[old.0 as usize].holder = None;
         self.slots[new.0 as usize].holder = Some(id);
         self.object_mut(id).slot = new;
-        if !self.object(id).temporary {
-            self.touch_slot(old, Op::Write, span);
-            self.touch_slot(new, Op::Write, span);
-        }
+        self.claim(id, old, span);
+        self.claim(id, new, span);
         self.touch(id, Aspect::Definition, Op::Write, span);
     }
 
@@ -307,9 +358,7 @@ impl Catalogue {
         if self.holder(slot) == Some(id) {
             self.slots[slot.0 as usize].holder = None;
         }
-        if !self.object(id).temporary {
-            self.touch_slot(slot, Op::Write, span);
-        }
+        self.claim(id, slot, span);
         self.touch(id, Aspect::Definition, Op::Write, span);
         self.object_mut(id).dropped = true;
     }

@@ -41,6 +41,8 @@ pub(super) struct Object {
     pub(super) dropped: bool,
     /// Nobody else sees it.
     pub(super) temporary: bool,
+    /// It was given to a role, which may only what it was granted.
+    pub(super) given_away: bool,
     /// What belongs to it and goes with it.
     pub(super) parts: Vec<ObjectId>,
     /// What depends on it: goes with `CASCADE`, and forbids to drop it without.
@@ -60,8 +62,9 @@ pub(super) enum Detail {
     Constraint(Box<Constraint>),
     Index(Index),
     Routine(Routine),
-    /// A trigger's function.
-    Trigger(Option<ObjectId>),
+    Trigger(Trigger),
+    /// What a rule does.
+    Rule(Arc<[Act]>),
 }
 
 /// Tables, views and the like.
@@ -73,7 +76,7 @@ pub(super) struct Relation {
     pub(super) open: bool,
     pub(super) parents: Vec<ObjectId>,
     pub(super) children: Vec<ObjectId>,
-    /// What a view reads.
+    /// What a view reads, or a table of a query was made from.
     pub(super) sources: Vec<ObjectId>,
     /// Foreign keys of other tables that point here.
     pub(super) referenced_by: Vec<ObjectId>,
@@ -86,6 +89,10 @@ pub(super) struct Column {
     pub(super) ty: Option<ObjectId>,
     /// A row that does not name it takes a number from a sequence.
     pub(super) counts: bool,
+    /// It is worked out from others.
+    pub(super) generated: bool,
+    /// Its values name objects of this kind.
+    pub(super) names: Option<Kind>,
 }
 
 #[derive(Debug)]
@@ -108,6 +115,13 @@ pub(super) struct Index {
     pub(super) keys: Vec<Ident>,
 }
 
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trigger {
+    pub(super) function: Option<ObjectId>,
+    /// What it finds in `TG_ARGV`.
+    pub(super) arguments: Vec<String>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Routine {
     /// One for each function of this name.
@@ -121,4 +135,6 @@ pub(super) struct Body {
     pub(super) acts: Arc<[Act]>,
     /// Its source, where its arguments tell more.
     pub(super) source: Option<Arc<str>>,
+    /// Where its names are looked up; `None`: where the caller's are.
+    pub(super) path: Option<Vec<Ident>>,
 }

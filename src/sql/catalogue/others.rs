@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::{Detail, Scope};
+use super::object::{Detail, Scope, Trigger};
 use crate::model::Span;
 use crate::sql::act::{
     Alteration, AlteredAspect, Creation, Locking, Maintenance, Moving, Renaming, RowAccess,
@@ -46,8 +46,33 @@ impl Catalogue {
         if let Some(table) = table {
             self.on_table(id, table, new);
         }
-        if new.kind == Kind::Extension {
-            self.provide(id, new);
+        match new.kind {
+            Kind::Extension => self.provide(id, new),
+            Kind::EventTrigger => self.event_triggers.push(id),
+            Kind::Publication => self.publish(&new.uses, span),
+            _ => {}
+        }
+    }
+
+    /// Rows of a published table are changed only when something tells them apart
+    /// (<https://www.postgresql.org/docs/current/logical-replication-publication.html>).
+    fn publish(&mut self, uses: &Uses, span: Span) {
+        let tables = uses.relations.iter().filter_map(|it| self.peek(Kind::Table, &it.name));
+        let tables: Vec<_> = tables.collect();
+        tables.iter().for_each(|it| self.touch(*it, Aspect::Behaviour, Op::Write, span));
+        if tables.is_empty() {
+            self.touch(self.publications, Aspect::Behaviour, Op::Write, span);
+        }
+    }
+
+    /// An object belongs to `role` from now on, and keeps it from being dropped.
+    pub(super) fn give_to(&mut self, id: ObjectId, role: Option<&QName>, span: Span) {
+        self.stand_on(id, span);
+        self.touch(id, Aspect::Privileges, Op::Write, span);
+        self.object_mut(id).given_away = role.is_some();
+        if let Some(role) = role.and_then(|role| self.find(Kind::Role, role, Absent::Missing)) {
+            self.use_of(role, span);
+            self.depend(id, role);
         }
     }
 
@@ -70,13 +95,19 @@ impl Catalogue {
         }
         self.attach(table, id);
         if new.kind == Kind::Trigger {
-            let call = new.calls.first();
-            let function = call.and_then(|name| self.find(Kind::Routine, name, Absent::Missing));
-            if let (Some(function), Some(call)) = (function, call) {
-                self.use_of(function, call.span);
+            let mut trigger = Trigger::default();
+            if let Some((name, arguments)) = &new.call {
+                trigger.arguments.clone_from(arguments);
+                trigger.function = self.find(Kind::Routine, name, Absent::Missing);
+            }
+            if let Some(function) = trigger.function {
+                self.use_of(function, span);
                 self.depend(id, function);
             }
-            self.object_mut(id).detail = Detail::Trigger(function);
+            self.object_mut(id).detail = Detail::Trigger(trigger);
+        }
+        if new.kind == Kind::Rule {
+            self.object_mut(id).detail = Detail::Rule(new.body.clone());
         }
     }
 
@@ -103,6 +134,9 @@ impl Catalogue {
             if fresh {
                 self.attach(id, object);
             }
+            if let Some(relation) = self.relation_mut(object) {
+                relation.open = true;
+            }
         }
     }
 
@@ -128,6 +162,7 @@ impl Catalogue {
             self.change_unknown(change.kind, &change.name, Op::Write);
             return;
         };
+        self.stand_on(id, span);
         if change.kind == Kind::Policy {
             self.lock_read(&change.uses);
             used.iter().for_each(|it| self.depend(id, *it));
@@ -150,6 +185,14 @@ impl Catalogue {
         };
         self.use_of(id, span);
         self.touch(id, aspect, op, span);
+        if change.aspect == AlteredAspect::Owner {
+            let roles = change.uses.objects.iter();
+            let role = roles.map(|(_, name)| name).next();
+            self.give_to(id, role, span);
+        }
+        if change.kind == Kind::Publication {
+            self.publish(&change.uses, span);
+        }
         let behaves = matches!(change.kind, Kind::Policy | Kind::Trigger | Kind::Rule);
         if behaves && change.aspect == AlteredAspect::Definition {
             self.touch(holder, Aspect::Behaviour, Op::Add, span);
@@ -159,7 +202,7 @@ impl Catalogue {
     /// Roles and databases are mostly there before the first migration; their settings
     /// are one row each.
     pub(super) fn change_unknown(&mut self, kind: Kind, name: &QName, op: Op) {
-        if matches!(kind, Kind::Role | Kind::Database) {
+        if matches!(kind, Kind::Role | Kind::Database | Kind::LargeObject) {
             self.change_name(kind, name, op);
         }
     }
@@ -239,6 +282,8 @@ impl Catalogue {
                 continue;
             }
             done.push(id);
+            // Who is pointed to is not emptied alone.
+            self.touch(id, Aspect::References, Op::Read, span);
             self.access_rows(id, &RowAccess::Write, span);
             self.lock(id, LockMode::AccessExclusive, span);
             let (keys, children) = self
@@ -263,7 +308,14 @@ impl Catalogue {
                 Maintenance::Reindex(concurrently) => {
                     self.reindex(id, locking.mode, concurrently, name);
                 }
-                Maintenance::Refresh => self.refresh(id, name),
+                Maintenance::Cluster => self.touch(id, Aspect::Behaviour, Op::Write, name.span),
+                Maintenance::Refresh => {
+                    if locking.mode == LockMode::Exclusive {
+                        // CONCURRENTLY needs a unique index.
+                        self.touch(id, Aspect::Constraints, Op::Read, name.span);
+                    }
+                    self.refresh(id, name);
+                }
             }
         }
     }

@@ -29,6 +29,19 @@ impl Catalogue {
         found
     }
 
+    /// The tables that a table is a part of or inherits from, and theirs.
+    pub(super) fn ancestors(&self, id: ObjectId) -> Vec<ObjectId> {
+        let mut found = Vec::new();
+        let mut pending = vec![id];
+        while let Some(id) = pending.pop() {
+            let parents = self.relation(id).map(|it| it.parents.as_slice()).unwrap_or_default();
+            let new: Vec<_> = parents.iter().copied().filter(|it| !found.contains(it)).collect();
+            pending.extend(&new);
+            found.extend(new);
+        }
+        found
+    }
+
     /// The partitions or heirs of a table that are still there, and theirs.
     pub(super) fn heirs(&self, id: ObjectId) -> Vec<ObjectId> {
         let mut seen = HashSet::from([id]);

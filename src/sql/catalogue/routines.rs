@@ -3,15 +3,18 @@
 use super::Catalogue;
 use super::names::Absent;
 use super::object::{Body, Column, Detail, Relation, Routine, Scope};
-use crate::sql::act::{EnumChange, NewRoutine, NewType};
+use crate::sql::act::{EnumChange, NewRoutine, NewType, OwnPath};
 use crate::sql::footprint::{Aspect, Op};
 use crate::sql::kind::Kind;
+use crate::sql::name::{Ident, QName};
 
 impl Catalogue {
     /// Functions of one name are one object: which of them a call means depends on
     /// types that are not known here.
     pub(super) fn create_routine(&mut self, new: &NewRoutine) {
-        let used = self.refer(&new.uses);
+        let mut used = self.refer(&new.uses);
+        let path = new.path.as_ref().and_then(|path| self.resolved(path));
+        used.extend(self.searching(path.as_ref(), |catalogue| catalogue.refer(&new.checked)));
         let scope = self.home(&new.name, false);
         let (id, _) = self.make(Kind::Routine, scope, (&new.name.name, new.name.span));
         for object in used {
@@ -23,7 +26,7 @@ impl Catalogue {
             }
         }
         let (signature, source) = (new.signature.clone(), new.source.clone());
-        let entry = Body { signature, acts: new.body.clone(), source };
+        let entry = Body { signature, acts: new.body.clone(), source, path: path.clone() };
         match &mut self.object_mut(id).detail {
             Detail::Routine(routine) => {
                 routine.bodies.retain(|it| it.signature != new.signature);
@@ -32,7 +35,40 @@ impl Catalogue {
             detail => *detail = Detail::Routine(Routine { bodies: vec![entry] }),
         }
         let body = new.body.clone();
-        self.softly(|catalogue| catalogue.observe(&body));
+        self.searching(path.as_ref(), |catalogue| {
+            catalogue.softly(|catalogue| catalogue.observe(&body));
+        });
+    }
+
+    /// `None` for the caller's.
+    fn resolved(&self, path: &OwnPath) -> Option<Vec<Ident>> {
+        match path {
+            OwnPath::Fixed(path) => Some(path.searched()),
+            OwnPath::Current => Some(self.path.clone()),
+            OwnPath::Callers => None,
+        }
+    }
+
+    /// Looks names up where a function says so.
+    pub(super) fn searching<T>(
+        &mut self,
+        path: Option<&Vec<Ident>>,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let callers = path.map(|path| std::mem::replace(&mut self.path, path.clone()));
+        let result = work(self);
+        if let Some(callers) = callers {
+            self.path = callers;
+        }
+        result
+    }
+
+    pub(super) fn set_own_path(&mut self, name: &QName, path: &OwnPath) {
+        let path = self.resolved(path);
+        let Some(id) = self.peek(Kind::Routine, name) else { return };
+        if let Detail::Routine(routine) = &mut self.object_mut(id).detail {
+            routine.bodies.iter_mut().for_each(|body| body.path.clone_from(&path));
+        }
     }
 
     pub(super) fn create_type(&mut self, new: &NewType) {

@@ -4,7 +4,7 @@ use super::Catalogue;
 use super::names::Absent;
 use super::object::{Column, Constraint, Detail, Scope};
 use crate::model::Span;
-use crate::sql::act::{ConstraintKind, NewColumn, NewConstraint, NewSequence, NewTable};
+use crate::sql::act::{ConstraintKind, Filled, NewColumn, NewConstraint, NewSequence, NewTable};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
@@ -26,9 +26,12 @@ impl Catalogue {
         table.like.iter().for_each(|other| self.copy_columns(id, other));
         table.inherits.iter().for_each(|parent| self.inherit(id, parent, false));
         table.partition_of.iter().for_each(|parent| self.inherit(id, parent, true));
+        let queried = table.query.iter().flat_map(|query| &query.relations);
+        let sources: Vec<_> = queried.filter_map(|it| self.peek(Kind::Table, &it.name)).collect();
         let open = table.query.is_some() && table.columns.is_empty();
         if let Some(relation) = self.relation_mut(id) {
             relation.open |= open;
+            relation.sources = sources;
         }
         for column in &table.columns {
             self.add_column(id, column);
@@ -57,6 +60,7 @@ impl Catalogue {
         for part in self.object(source).parts.clone() {
             self.touch(part, Aspect::Definition, Op::Read, other.span);
             self.touch(part, Aspect::Comment, Op::Read, other.span);
+            self.touch(part, Aspect::Behaviour, Op::Read, other.span);
         }
         self.copy_from(id, source, other.span);
     }
@@ -188,7 +192,7 @@ impl Catalogue {
     ) -> ObjectId {
         let (id, fresh) = self.make(Kind::Column, Scope::Of(table), (name, span));
         if fresh {
-            self.object_mut(id).detail = Detail::Column(Column { ty, counts: false });
+            self.object_mut(id).detail = Detail::Column(Column { ty, ..Column::default() });
             self.attach(table, id);
             if let Some(relation) = self.relation_mut(table) {
                 relation.columns.push(id);
@@ -219,12 +223,15 @@ impl Catalogue {
                 self.depend(id, object);
             }
         }
-        let counts =
-            column.sequence || column.uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
+        let numbered = column.filled == Filled::Numbered;
+        let counts = numbered || column.uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
         if let Detail::Column(detail) = &mut self.object_mut(id).detail {
             detail.counts = counts;
+            let ty = column.ty.as_ref();
+            detail.names = ty.and_then(|ty| Kind::of_oid_type(ty.name.as_str()));
+            detail.generated = column.filled == Filled::Generated;
         }
-        if column.sequence {
+        if numbered {
             self.owned_sequence(table, id, column.span);
         }
     }

@@ -36,19 +36,26 @@ impl Catalogue {
         for (id, access, span) in relations {
             self.access_rows(id, &access, span);
             self.read_values(id, &objects, span);
+            if !matches!(access, RowAccess::Read | RowAccess::Lock) {
+                self.names_written(id, &uses.literals);
+            }
         }
         for (kind, name) in &uses.objects {
             match kind {
                 Kind::Routine => {
                     self.peek(*kind, name).into_iter().for_each(|it| self.call(it));
                 }
-                Kind::Operator => {
+                Kind::Operator | Kind::Type => {
                     let functions = self.peek(*kind, name).map(|it| self.routines_below(it));
                     let functions = functions.unwrap_or_default();
                     functions.into_iter().for_each(|it| self.execute(it, name.span));
                 }
                 _ => {}
             }
+        }
+        for column in uses.columns.iter().filter(|it| it.table.is_some()) {
+            let name = QName { schema: None, name: column.name.clone(), span: column.span };
+            self.peek(Kind::Routine, &name).into_iter().for_each(|it| self.call(it));
         }
         for (kind, name) in &uses.named {
             if *kind == Kind::Sequence
@@ -77,11 +84,17 @@ impl Catalogue {
         for (kind, name) in uses.objects.iter().chain(&uses.named) {
             let Some(id) = self.find_use(*kind, name) else { continue };
             self.use_of(id, name.span);
+            if *kind == Kind::Type && self.object(id).kind.is_relation() {
+                // A row of it as a whole.
+                self.all_columns(id, name.span);
+            }
             if kind.is_relation() && self.relation(id).is_some() {
                 found.push(Found { id, alias: Some(name.name.clone()), span: name.span });
             }
             if *kind == Kind::Routine {
-                found.extend(self.rows_of(id, name.span));
+                let rows = self.rows_of(id, name.span);
+                rows.iter().for_each(|one| self.all_columns(one.id, one.span));
+                found.extend(rows);
                 let types = self.object(id).foundations.clone();
                 objects.extend(self.composites(&types, name.span));
             }
@@ -94,13 +107,34 @@ impl Catalogue {
             objects.extend(self.composites(&types, column.span));
         }
         self.enum_values(&uses.literals, &objects);
+        for name in &uses.converted {
+            let ty = self.peek(Kind::Type, name);
+            ty.into_iter().for_each(|ty| self.touch(ty, Aspect::Sequence, Op::Read, name.span));
+        }
+        if uses.grouped {
+            found.iter().for_each(|one| self.primary_key_of(one.id, one.span));
+        }
         self.asked_for(uses);
         (objects, accessed)
+    }
+
+    /// The key that stands for all columns of a table
+    /// (<https://www.postgresql.org/docs/current/sql-select.html#SQL-GROUPBY>).
+    fn primary_key_of(&mut self, table: ObjectId, span: Span) {
+        let is_primary = |part: &&ObjectId| matches!(&self.object(**part).detail, Detail::Constraint(it) if it.primary);
+        if let Some(key) = self.object(table).parts.iter().find(is_primary).copied() {
+            self.use_of(key, span);
+        }
     }
 
     fn find_use(&mut self, kind: Kind, name: &QName) -> Option<ObjectId> {
         let found = match kind {
             Kind::Type => return self.find_type(name),
+            // Nothing but their functions says what is done to them.
+            Kind::LargeObject => {
+                self.change_name(kind, name, Op::Write);
+                return None;
+            }
             // A built-in one is in every other expression, and nobody's.
             Kind::Operator => return self.peek(kind, name),
             // A type's name makes a value of it.
@@ -162,6 +196,22 @@ impl Catalogue {
         }
     }
 
+    /// A string in a column of names is looked up like a name.
+    fn names_written(&mut self, table: ObjectId, literals: &[(Ident, Span)]) {
+        let kind = |column: ObjectId| match &self.object(column).detail {
+            Detail::Column(column) => column.names,
+            _ => None,
+        };
+        let kinds: Vec<_> = self.columns_of(table).into_iter().filter_map(kind).collect();
+        for kind in kinds {
+            for (text, span) in literals {
+                let name = QName { schema: None, name: text.clone(), span: *span };
+                let found = self.find(kind, &name, Absent::Fine);
+                found.into_iter().for_each(|it| self.use_of(it, *span));
+            }
+        }
+    }
+
     fn relation_use(&mut self, used: &RelationUse) -> Option<Found> {
         if is_system(&used.name) && self.peek(Kind::Table, &used.name).is_none() {
             return None;
@@ -198,7 +248,7 @@ impl Catalogue {
         found
     }
 
-    fn type_of(&self, column: ObjectId) -> Option<ObjectId> {
+    pub(super) fn type_of(&self, column: ObjectId) -> Option<ObjectId> {
         match &self.object(column).detail {
             Detail::Column(it) => it.ty,
             _ => None,
@@ -213,7 +263,7 @@ impl Catalogue {
         }
     }
 
-    fn columns_of(&self, id: ObjectId) -> Vec<ObjectId> {
+    pub(super) fn columns_of(&self, id: ObjectId) -> Vec<ObjectId> {
         self.relation(id).map(|it| it.columns.clone()).unwrap_or_default()
     }
 
@@ -249,14 +299,36 @@ impl Catalogue {
                 None => {}
             }
         }
-        if columns.is_empty() {
+        if columns.is_empty() && !self.attribute(used, found) {
             self.missing_column(used, found);
+        } else if used.table.is_none() {
+            // It would mean another's, or nothing certain, if that had one too.
+            for one in found.iter().filter(|one| one.alias.is_some()) {
+                let name = (&used.name, used.span);
+                self.find_part(one.id, Kind::Column, name, Absent::Fine);
+            }
         }
         columns
     }
 
-    /// A column that is in none of the tables: one that is said to be of a table,
-    /// or can be of one only, may be added by a migration that comes later.
+    /// `t.f` calls `f(t)` where `t` has no column of the name
+    /// (<https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-USAGE>).
+    fn attribute(&mut self, used: &ColumnUse, found: &[Found]) -> bool {
+        let name = QName { schema: None, name: used.name.clone(), span: used.span };
+        let routine = used.table.as_ref().and_then(|_| self.peek(Kind::Routine, &name));
+        let Some(routine) = routine else { return false };
+        self.use_of(routine, used.span);
+        for one in found.iter().filter(|one| one.alias == used.table) {
+            self.all_columns(one.id, one.span);
+            for column in self.columns_of(one.id) {
+                self.touch(column, Aspect::Value, Op::Read, used.span);
+            }
+        }
+        true
+    }
+
+    /// A column that is in none of the tables may be added by a migration that comes
+    /// later. What is said to be of no table may be a variable, until one has it.
     fn missing_column(&mut self, used: &ColumnUse, found: &[Found]) {
         if used.table.is_some() && !used.sure {
             return;
@@ -264,11 +336,12 @@ impl Catalogue {
         let fits = |one: &&Found| match (&used.table, &one.alias) {
             (_, None) => false,
             (Some(table), Some(alias)) => table == alias,
-            (None, Some(alias)) => found.len() == 1 && used.name != *alias,
+            (None, Some(alias)) => used.name != *alias,
         };
-        let Some(table) = found.iter().find(fits).map(|one| one.id) else { return };
         let absent = if used.sure { Absent::Missing } else { Absent::Fine };
-        self.find_part(table, Kind::Column, (&used.name, used.span), absent);
+        for one in found.iter().filter(fits) {
+            self.find_part(one.id, Kind::Column, (&used.name, used.span), absent);
+        }
     }
 
     /// Strings that are values of an enum which the statement has to do with.
@@ -286,14 +359,17 @@ impl Catalogue {
     }
 
     /// What these objects are made of: a table of its columns, a column of its type, a
-    /// domain of the type below, a function of its arguments, a view of its tables.
+    /// domain of the type below, a function of its arguments, a view or a table of a
+    /// query of its tables.
     fn made_of(&self, objects: &[ObjectId]) -> FxHashSet<ObjectId> {
         let mut near: FxHashSet<_> = objects.iter().copied().collect();
         let mut pending: Vec<_> = near.iter().copied().collect();
         while let Some(id) = pending.pop() {
             let object = self.object(id);
-            let columns = self.relation(id).map(|it| it.columns.as_slice()).unwrap_or_default();
-            let below = object.foundations.iter().chain(columns).copied();
+            let relation = self.relation(id);
+            let columns = relation.map(|it| it.columns.as_slice()).unwrap_or_default();
+            let sources = relation.map(|it| it.sources.as_slice()).unwrap_or_default();
+            let below = object.foundations.iter().chain(columns).chain(sources).copied();
             pending.extend(below.filter(|it| near.insert(*it)));
         }
         near

@@ -38,6 +38,9 @@ impl Reader<'_> {
             S::ALTER_EVENT_TRIGGER => {
                 acts.push(Act::Opaque("an event trigger sees every other change", self.span(node)));
             }
+            S::ALTER_FUNCTION | S::ALTER_PROCEDURE | S::ALTER_ROUTINE => {
+                acts.extend(self.alter_routine(node));
+            }
             S::ALTER_ROLE | S::ALTER_USER | S::ALTER_GROUP => self.alter_role(node, acts),
             _ => match self.alter_other(node) {
                 Some(act) => acts.push(act),
@@ -100,19 +103,17 @@ impl Reader<'_> {
             S::TABLE_RENAME_TO | S::VIEW_RENAME_TO | S::INDEX_RENAME_TO | S::SEQUENCE_RENAME_TO => {
                 node.children().find_map(|name| ident(&name)).map(Change::RenameTo)
             }
-            S::OWNER_TO => Some(Change::Owner(span)),
+            S::OWNER_TO => Some(Change::Owner(self.name_below(node, S::ROLE_NAME_REF), span)),
             S::ENABLE_RLS | S::DISABLE_RLS | S::FORCE_RLS | S::NO_FORCE_RLS => {
                 Some(Change::Security(span))
             }
             S::OPTION_OWNED_BY => {
                 Some(Change::Sequence { owned_by: self.owner_column(node), span })
             }
-            _ => {
-                Some(behaviour(node.kind()).map_or_else(
-                    || other(lock_of(kind, node)),
-                    |lock| Change::Behaviour(lock, span),
-                ))
-            }
+            _ => Some(behaviour(node.kind()).map_or_else(
+                || other(lock_of(kind, node)),
+                |lock| Change::Behaviour(lock, named_part(node), span),
+            )),
         };
         found.unwrap_or_else(|| other(AccessExclusive))
     }
@@ -192,6 +193,14 @@ impl Reader<'_> {
             }
             _ => acts.extend(self.alter_other(node)),
         }
+    }
+
+    fn alter_routine(self, node: &SyntaxNode) -> Vec<Act> {
+        let opaque = || Act::Opaque("an ALTER that is not known", self.span(node));
+        let path = Self::own_path(node).zip(self.subject(node));
+        let path = path.map(|(path, (_, name))| Act::RoutinePath(name, path));
+        let altered = self.alter_other(node).unwrap_or_else(opaque);
+        std::iter::once(altered).chain(path).collect()
     }
 
     /// A role's row, or a setting that belongs to it.
@@ -279,6 +288,12 @@ fn behaviour(kind: S) -> Option<LockMode> {
         }
         _ => None,
     }
+}
+
+/// The trigger or rule that is named; none for `ALL` and `USER`.
+fn named_part(node: &SyntaxNode) -> Option<(Kind, Ident)> {
+    let part = |kind, of| Some((kind, child(node, of).and_then(|name| ident(&name))?));
+    part(Kind::Trigger, S::TRIGGER_REF).or_else(|| part(Kind::Rule, S::RULE_REF))
 }
 
 /// The lock of a change that has no form of its own.

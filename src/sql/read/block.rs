@@ -12,7 +12,7 @@ use super::tree::{Place, Text, child, ident, tokens};
 use super::{MAX_DEPTH, Reader};
 use crate::sql::act::Act;
 use crate::sql::kind::Kind;
-use crate::sql::name::Ident;
+use crate::sql::name::{Ident, QName};
 
 /// Why a dynamic statement is not understood.
 const DYNAMIC: &str = "EXECUTE of a text that is put together when it runs";
@@ -39,7 +39,14 @@ impl Reader<'_> {
     /// The statements and expressions of a PL/pgSQL body; `given` are the values of
     /// its arguments, where they are known.
     pub(super) fn body(self, root: &SyntaxNode, given: &[(Ident, String)], acts: &mut Vec<Act>) {
+        let first = acts.len();
         self.part_of_body(root, &Variables::of(root, given), acts);
+        // A string in an assignment may be a value of a variable's type.
+        let types = self.declared(root).objects;
+        let types: Vec<_> = types.into_iter().filter(|(kind, _)| *kind == Kind::Type).collect();
+        if !types.is_empty() {
+            give_types(&mut acts[first..], &types);
+        }
     }
 
     fn part_of_body(self, root: &SyntaxNode, known: &Variables, acts: &mut Vec<Act>) {
@@ -146,6 +153,17 @@ impl Reader<'_> {
             .collect();
         uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
+    }
+}
+
+/// Adds `types` to whatever holds strings.
+fn give_types(acts: &mut [Act], types: &[(Kind, QName)]) {
+    for act in acts {
+        match act {
+            Act::Use(uses) if !uses.literals.is_empty() => uses.objects.extend_from_slice(types),
+            Act::Perhaps(inner) | Act::Block(inner) => give_types(inner, types),
+            _ => {}
+        }
     }
 }
 

@@ -62,14 +62,24 @@ fn named(node: &SyntaxNode) -> Option<(Option<Ident>, SyntaxNode)> {
 
 /// What the function that `source` makes does when it is called with `arguments`.
 pub(in crate::sql) fn called(source: &str, arguments: &[Argument]) -> Vec<Act> {
+    body_of(source, |node| takes(node, arguments.len()).then(|| parameters(node, arguments)))
+}
+
+/// What the trigger's function that `source` makes does, given some of its variables.
+pub(in crate::sql) fn fired(source: &str, given: &[(Ident, String)]) -> Vec<Act> {
+    body_of(source, |_| Some(given.to_vec()))
+}
+
+fn body_of(
+    source: &str,
+    given: impl FnOnce(&SyntaxNode) -> Option<Vec<(Ident, String)>> + Send,
+) -> Vec<Act> {
     on_large_stack(|| {
         let Ok(tree) = parse(source) else { return Vec::new() };
         let Some(node) = tree.root().children().next() else { return Vec::new() };
-        if !takes(&node, arguments.len()) {
-            return Vec::new();
-        }
+        let Some(given) = given(&node) else { return Vec::new() };
         let text = Text::Fixed(Span::default());
         let reader = Reader { place: Place { file: &tree, text }, depth: 1 };
-        reader.body_of(&node, &parameters(&node, arguments))
+        reader.body_of(&node, &given)
     })
 }

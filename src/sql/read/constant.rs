@@ -40,10 +40,13 @@ pub(super) struct Variables {
 type Chosen<'a> = HashMap<&'a Ident, &'a str>;
 
 impl Variables {
-    /// Those of a body; `given` are the values of its arguments.
+    /// Those of a body; `given` are the values of its arguments, one of several where a
+    /// name is there several times.
     pub(super) fn of(root: &SyntaxNode, given: &[(Ident, String)]) -> Self {
-        let given = given.iter().map(|(name, value)| (name.clone(), vec![value.clone()]));
-        let mut known = Self { choices: given.collect(), ..Self::default() };
+        let mut known = Self::default();
+        for (name, value) in given {
+            known.choices.entry(name.clone()).or_default().push(value.clone());
+        }
         let mut changed: HashMap<Ident, Vec<Option<SyntaxNode>>> = HashMap::new();
         for node in root.descendants() {
             match node.kind() {

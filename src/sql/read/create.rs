@@ -1,10 +1,13 @@
 //! `CREATE` of all that is no table and no function.
 
+use std::sync::Arc;
+
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
 use super::tree::{child, children, find, has, ident, idents, reference, string};
 use crate::sql::act::{Act, Creation, NewIndex, NewSequence, NewType, NewView, Uses};
+use crate::sql::extension::required;
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::{Ident, QName};
@@ -32,12 +35,27 @@ impl Reader<'_> {
                 acts.push(Act::Barrier("it concerns the whole server", self.span(node)));
                 self.create_other(node)
             }
+            S::CREATE_EXTENSION => {
+                acts.extend(self.required_extensions(node));
+                self.create_other(node)
+            }
             S::CREATE_CAST | S::CREATE_TRANSFORM | S::CREATE_USER_MAPPING => {
                 Some(self.create_nameless(node))
             }
             _ => self.create_other(node),
         };
         acts.push(act.unwrap_or(Act::Opaque("a CREATE that is not known", self.span(node))));
+    }
+
+    /// `CASCADE` installs what an extension needs.
+    fn required_extensions(self, node: &SyntaxNode) -> Vec<Act> {
+        let wanted = has(node, S::CASCADE_KW) || has(node, S::CASCADE);
+        let Some(name) = self.name_in(node, S::EXTENSION).filter(|_| wanted) else {
+            return Vec::new();
+        };
+        let required = required(name.name.as_str()).iter().map(|it| name.renamed(&Ident::new(it)));
+        let create = |name| Creation { if_not_exists: true, ..creation(Kind::Extension, name) };
+        required.map(|name| Act::Create(Box::new(create(name)))).collect()
     }
 
     fn create_index(self, node: &SyntaxNode) -> Option<Act> {
@@ -140,6 +158,7 @@ impl Reader<'_> {
         let name = self.name_in(node, S::TRIGGER)?;
         let call = child(node, S::CALL_EXPR)?;
         let function = call.children().next().and_then(|callee| self.name(&callee));
+        let arguments = child(&call, S::ARG_LIST).map(|list| told(&list)).unwrap_or_default();
         let columns = find(node, S::TRIGGER_EVENT_LIST).map(|list| self.uses(&list));
         let mut uses = columns.unwrap_or_default();
         uses.extend(child(node, S::WHEN_CONDITION).map(|it| self.uses(&it)).unwrap_or_default());
@@ -147,13 +166,12 @@ impl Reader<'_> {
         let other =
             child(node, S::FROM_TABLE).and_then(|from| self.name_in(&from, S::TABLE_NAME_REF));
         uses.objects.extend(other.map(|name| (Kind::Table, name)));
-        let calls = function.into_iter().collect();
         Some(Act::Create(Box::new(Creation {
             on: self.table_of(node),
             replace: has(node, S::OR_REPLACE),
             lock: LockMode::ShareRowExclusive,
             uses,
-            calls,
+            call: function.map(|function| (function, arguments)),
             ..creation(Kind::Trigger, name)
         })))
     }
@@ -164,6 +182,13 @@ impl Reader<'_> {
             return;
         };
         let mut uses = child(node, S::RULE_DO).map(|it| self.uses(&it)).unwrap_or_default();
+        let mut body = Vec::new();
+        for part in child(node, S::RULE_DO).iter().flat_map(SyntaxNode::children) {
+            match part.kind() {
+                S::RULE_STMT_LIST => self.inner_statements(&part, &mut body),
+                _ => self.statement(&part, &mut body),
+            }
+        }
         // What the rule will write is only read of now.
         uses.relations.iter_mut().for_each(|one| one.access = crate::sql::act::RowAccess::Read);
         let condition = child(node, S::RULE_ON).and_then(|on| child(&on, S::WHERE_CLAUSE));
@@ -173,6 +198,7 @@ impl Reader<'_> {
             replace: has(node, S::OR_REPLACE),
             lock: LockMode::AccessExclusive,
             uses,
+            body: body.into(),
             ..creation(Kind::Rule, name)
         })));
     }
@@ -208,7 +234,9 @@ impl Reader<'_> {
             S::BIT_TYPE,
             S::INTERVAL_TYPE,
         ];
-        let parts = node.descendants().filter(|inside| kinds.contains(&inside.kind()));
+        // What a cast is made with is no part of what it is.
+        let signature = find(node, S::CAST_SIG).unwrap_or_else(|| node.clone());
+        let parts = signature.descendants().filter(|inside| kinds.contains(&inside.kind()));
         let text: Vec<_> = parts
             .map(|part| idents(&part).iter().map(Ident::as_str).collect::<Vec<_>>().join(" "))
             .collect();
@@ -253,8 +281,18 @@ fn creation(kind: Kind, name: QName) -> Creation {
         if_not_exists: false,
         lock: LockMode::AccessShare,
         uses: Uses::default(),
-        calls: Vec::new(),
+        call: None,
+        body: Arc::default(),
     }
+}
+
+/// What a trigger tells its function: everything is text.
+fn told(list: &SyntaxNode) -> Vec<String> {
+    let text = |argument: SyntaxNode| {
+        let literal = child(&argument, S::LITERAL).and_then(|literal| string(&literal));
+        literal.unwrap_or_else(|| argument.to_string())
+    };
+    children(list, S::ARG).map(text).collect()
 }
 
 fn is_part_of_name(kind: S) -> bool {

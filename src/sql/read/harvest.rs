@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use squawk_syntax::{SyntaxKind as S, SyntaxNode, SyntaxToken};
 
 use super::tree::{self, Place, child, children, has, ident, idents, string};
-use crate::sql::act::{ColumnUse, RelationUse, RowAccess, Uses};
+use crate::sql::act::{ColumnUse, Given, RelationUse, RowAccess, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::{Ident, QName};
 
@@ -139,6 +139,10 @@ impl Walk<'_> {
             S::PERCENT_TYPE => self.percent_type(node),
             S::PLPGSQL_PERCENT_ROWTYPE => self.row_type(node),
             S::LITERAL => self.literal(node),
+            S::GROUP_BY_CLAUSE => {
+                self.uses.grouped = true;
+                return true;
+            }
             S::LANGUAGE_REF | S::ACCESS_METHOD_REF if is_built_in(node) => {}
             S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
             S::BIN_EXPR | S::PREFIX_EXPR => {
@@ -200,6 +204,13 @@ impl Walk<'_> {
         let Some(callee) = callee else { return true };
         if let Some(name) = self.name(&callee) {
             self.named_argument(&name, node);
+            match name.name.as_str() {
+                "enum_range" | "enum_first" | "enum_last" => self.converted(node),
+                function if tree::LARGE_OBJECT_FUNCTIONS.contains(&function) => {
+                    self.record(Kind::LargeObject, tree::large_objects(name.span));
+                }
+                _ => {}
+            }
             self.record(Kind::Routine, name);
         }
         let from = pending.len();
@@ -246,19 +257,21 @@ impl Walk<'_> {
 
     /// `'t'::regclass` and its like.
     fn cast(&mut self, node: &SyntaxNode) -> bool {
+        if child(node, S::LITERAL).is_none() {
+            self.converted(node);
+        }
         let target = child(node, S::PATH_TYPE).and_then(|ty| idents(&ty).pop());
-        let kind = match target.as_ref().map(Ident::as_str) {
-            Some("regclass") => Kind::Table,
-            Some("regtype") => Kind::Type,
-            Some("regproc" | "regprocedure") => Kind::Routine,
-            Some("regnamespace") => Kind::Schema,
-            Some("regrole") => Kind::Role,
-            Some("regconfig") => Kind::TextSearchConfiguration,
-            Some("regdictionary") => Kind::TextSearchDictionary,
-            _ => return true,
-        };
+        let Some(kind) = target.and_then(|ty| Kind::of_oid_type(ty.as_str())) else { return true };
         self.name_in_string(kind, child(node, S::LITERAL));
         true
+    }
+
+    /// Any of the values of the types that are named in `node` may be meant.
+    fn converted(&mut self, node: &SyntaxNode) {
+        let types = node.descendants().filter(|it| it.kind() == S::PATH_TYPE);
+        let paths = types.filter_map(|ty| child(&ty, S::PATH_REF));
+        let names: Vec<_> = paths.filter_map(|path| self.name(&path)).collect();
+        self.uses.converted.extend(names);
     }
 
     fn name_in_string(&mut self, kind: Kind, literal: Option<SyntaxNode>) {
@@ -380,13 +393,14 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
                 targets.filter_map(|name| ident(&name)).collect()
             });
             let upsert = has(&node, S::ON_CONFLICT_CLAUSE);
-            (RowAccess::Insert { columns, upsert }, node)
+            let given = given(&node, columns.as_deref());
+            (RowAccess::Insert { columns, given, upsert }, node)
         }
         S::RELATION_NAME => {
             let owner = above(&node);
             let access = match owner.kind() {
                 S::TABLE => RowAccess::Read,
-                S::UPDATE => RowAccess::Update(columns_set(&owner)),
+                S::UPDATE => RowAccess::Update(Some(columns_set(&owner))),
                 _ => RowAccess::Write,
             };
             (access, owner)
@@ -402,13 +416,31 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
             let columns = child(&node, S::COLUMN_REF_LIST).map(|list| {
                 children(&list, S::COLUMN_NAME_REF).filter_map(|it| ident(&it)).collect()
             });
+            let given = columns.clone().map_or(Given::All, Given::Columns);
             let into = tree::find(&owner, S::COPY_FROM).is_some();
-            let access =
-                if into { RowAccess::Insert { columns, upsert: false } } else { RowAccess::Read };
-            (access, node)
+            let insert = || RowAccess::Insert { columns, given, upsert: false };
+            (if into { insert() } else { RowAccess::Read }, node)
         }
         _ => (RowAccess::Read, node),
     }
+}
+
+/// The columns to which an `INSERT` gives values. Where `DEFAULT` stands among them,
+/// none is sure to have one.
+fn given(insert: &SyntaxNode, columns: Option<&[Ident]>) -> Given {
+    let is_default = |token: SyntaxToken| token.kind() == S::DEFAULT_KW;
+    let values = child(insert, S::VALUES);
+    let defaults = values.iter().any(|values| tree::tokens(values).any(is_default));
+    if defaults || has(insert, S::DEFAULT_VALUES) {
+        return Given::First(0);
+    }
+    if let Some(columns) = columns {
+        return Given::Columns(columns.to_vec());
+    }
+    let row = values.as_ref().and_then(|values| tree::find(values, S::ROW));
+    let width = row.map(|row| row.children().count());
+    let query = || super::create::output_columns(insert).map(|columns| columns.len());
+    width.or_else(query).map_or(Given::All, Given::First)
 }
 
 /// Languages and access methods that no migration makes.
@@ -443,9 +475,8 @@ fn is_starred(owner: &SyntaxNode, access: &RowAccess) -> bool {
 /// True when the query around a table asks for `*`; in `EXISTS` that means
 /// nothing.
 fn reads_all(node: &SyntaxNode) -> bool {
-    let Some(select) = node.ancestors().find(|above| above.kind() == S::SELECT) else {
-        return false;
-    };
+    let is_query = |above: &SyntaxNode| matches!(above.kind(), S::SELECT | S::SELECT_INTO);
+    let Some(select) = node.ancestors().find(is_query) else { return false };
     let exists = select.parent().is_some_and(|above| above.kind() == S::EXISTS_FN);
     let clause = child(&select, S::SELECT_CLAUSE);
     let list = clause.and_then(|clause| child(&clause, S::TARGET_LIST));

@@ -19,7 +19,7 @@ mod tree;
 
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
-pub(super) use self::call::called;
+pub(super) use self::call::{called, fired};
 use self::constant::Variables;
 use self::tree::{Place, Text};
 use super::act::{Act, Reading, Uses};
@@ -114,8 +114,12 @@ impl Reader<'_> {
                 Some(owner) => self.names_below(&owner, S::ROLE_NAME_REF),
                 None => return,
             },
+            S::RESET_ROLE | S::RESET_SESSION_AUTH => Vec::new(),
             _ => return,
         };
+        if is_role(node.kind()) {
+            acts.push(Act::Role(!names.is_empty()));
+        }
         let objects = names.into_iter().map(|name| (Kind::Role, name)).collect::<Vec<_>>();
         if !objects.is_empty() {
             acts.push(Act::Use(Uses { objects, ..Uses::default() }));
@@ -169,6 +173,11 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// True for what says as whom the rest is done.
+fn is_role(kind: S) -> bool {
+    matches!(kind, S::SET_ROLE | S::SET_SESSION_AUTH | S::RESET_ROLE | S::RESET_SESSION_AUTH)
 }
 
 /// A default, a view and an index are made of calls that happen later.

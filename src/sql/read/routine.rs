@@ -11,7 +11,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
 use super::tree::{Place, Text, child, children, find, has, ident, string, tokens};
-use crate::sql::act::{Act, Argument, NewRoutine, Uses};
+use crate::sql::act::{Act, Argument, NewRoutine, OwnPath, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::Ident;
 use crate::sql::name::QName;
@@ -30,18 +30,39 @@ impl Reader<'_> {
         let names = [S::FUNCTION_NAME, S::PROCEDURE_NAME, S::AGGREGATE_NAME];
         let name = node.children().find(|child| names.contains(&child.kind()))?;
         let name = self.name(&name)?;
-        let mut uses = harvest_signature(self, node);
+        let uses = harvest_signature(self, node);
         let body = self.routine_body(node, &[]);
-        uses.extend(body.checked);
         let depends = body.acts.iter().any(depends_on_call);
         Some(Act::CreateRoutine(Box::new(NewRoutine {
             name,
             replace: has(node, S::OR_REPLACE),
             signature: signature(node),
             uses,
+            checked: body.checked,
+            path: Self::own_path(node),
             body: body.acts.into(),
             source: depends.then(|| node.to_string().into()),
         })))
+    }
+
+    /// `SET search_path` and its like, among the options of a function.
+    pub(super) fn own_path(node: &SyntaxNode) -> Option<OwnPath> {
+        let options = child(node, S::FUNC_OPTION_LIST)?;
+        let path = |option: SyntaxNode| match option.kind() {
+            S::SET_FUNC_OPTION if find(&option, S::FROM_CURRENT).is_some() => {
+                Self::names_search_path(&option).then_some(OwnPath::Current)
+            }
+            S::SET_FUNC_OPTION => match Self::setting(&option)? {
+                Act::SearchPath(path) => Some(OwnPath::Fixed(path)),
+                _ => None,
+            },
+            S::RESET_FUNC_OPTION => {
+                let all = has(&option, S::ALL_KW);
+                (all || Self::names_search_path(&option)).then_some(OwnPath::Callers)
+            }
+            _ => None,
+        };
+        options.children().filter_map(path).last()
     }
 
     /// What its body does, given what is known of its arguments.

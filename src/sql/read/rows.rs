@@ -17,7 +17,10 @@ impl Reader<'_> {
                 cascade: has(node, S::CASCADE),
             })),
             S::LOCK => acts.push(self.lock(node)),
-            S::VACUUM | S::ANALYZE | S::CLUSTER => acts.push(self.measure(node)),
+            S::VACUUM | S::ANALYZE | S::CLUSTER => {
+                acts.push(Act::Use(self.uses_without(node, &[S::TABLE_NAME_REF])));
+                acts.push(self.measure(node));
+            }
             S::REINDEX => self.reindex(node, acts),
             S::REFRESH => self.refresh(node, acts),
             S::SET | S::RESET => acts.extend(Self::setting(node)),
@@ -90,7 +93,9 @@ impl Reader<'_> {
         if names.is_empty() {
             return Act::Barrier("it works on every table", self.span(node));
         }
-        Act::Lock(Locking { names, kind: Kind::Table, mode, what: Maintenance::Keep })
+        let clusters = node.kind() == S::CLUSTER;
+        let what = if clusters { Maintenance::Cluster } else { Maintenance::Keep };
+        Act::Lock(Locking { names, kind: Kind::Table, mode, what })
     }
 
     fn reindex(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
@@ -124,21 +129,19 @@ impl Reader<'_> {
     }
 
     /// `SET search_path`; other settings change no name.
-    fn setting(node: &SyntaxNode) -> Option<Act> {
+    pub(super) fn setting(node: &SyntaxNode) -> Option<Act> {
         if find(node, S::SET_SCHEMA_VALUE).is_some() {
             let literal = find(node, S::LITERAL)?;
             return Some(path_of(&string(&literal)?));
         }
-        let parameter = find(node, S::CONFIG_PARAMETER_REF);
-        let named = |node: &SyntaxNode| {
-            ident(node).is_some_and(|name| name.as_str().eq_ignore_ascii_case("search_path"))
-        };
         if node.kind() == S::RESET {
             let all = has(node, S::ALL_KW) || find(node, S::ALL).is_some();
-            let reset = all || parameter.is_some_and(|it| named(&it));
+            let reset = all || Self::names_search_path(node);
             return reset.then_some(Act::SearchPath(SearchPath { schemas: None }));
         }
-        parameter.filter(named)?;
+        if !Self::names_search_path(node) {
+            return None;
+        }
         let value = find(node, S::TO_CONFIG_VALUE)?;
         if has(&value, S::DEFAULT_KW) {
             return Some(Act::SearchPath(SearchPath { schemas: None }));
@@ -152,6 +155,12 @@ impl Reader<'_> {
         };
         let schemas: Vec<_> = value.children().filter_map(one).collect();
         Some(Act::SearchPath(SearchPath { schemas: Some(schemas) }))
+    }
+
+    /// True when the setting in question is the search path.
+    pub(super) fn names_search_path(node: &SyntaxNode) -> bool {
+        let name = find(node, S::CONFIG_PARAMETER_REF).and_then(|it| ident(&it));
+        name.is_some_and(|name| name.as_str().eq_ignore_ascii_case("search_path"))
     }
 
     /// `SELECT set_config('search_path', '…', false)`, as pg_dump writes it.

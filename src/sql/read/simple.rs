@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
-use super::tree::{find, idents};
+use super::tree::{find, idents, large_objects};
 use crate::sql::act::{Act, Alteration, AlteredAspect, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
@@ -61,7 +61,9 @@ impl Reader<'_> {
         let kind = match object.kind() {
             S::OBJECT_CAST => Some(Kind::Cast),
             S::OBJECT_TRANSFORM => Some(Kind::Transform),
-            S::OBJECT_LARGE_OBJECT => Some(Kind::LargeObject),
+            S::OBJECT_LARGE_OBJECT => {
+                return Some(comment(Kind::LargeObject, large_objects(self.span(&object)), None));
+            }
             _ => None,
         };
         if let Some(kind) = kind {

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 use super::Reader;
 use super::tree::{child, children, find, has, ident, idents, tokens};
 use crate::model::Span;
-use crate::sql::act::{Act, ConstraintKind, NewColumn, NewConstraint, NewTable, Uses};
+use crate::sql::act::{Act, ConstraintKind, Filled, NewColumn, NewConstraint, NewTable, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::{Ident, QName};
 
@@ -19,8 +19,7 @@ pub(super) fn plain_column(name: Ident, span: Span) -> NewColumn {
         name,
         span,
         ty: None,
-        sequence: false,
-        default: false,
+        filled: Filled::Null,
         not_null: false,
         constraints: Vec::new(),
         uses: Uses::default(),
@@ -111,11 +110,19 @@ impl Reader<'_> {
         ];
         let mut uses = self.uses_without(node, &left_out);
         uses.objects.retain(|(_, name)| !SERIAL.contains(&name.name.as_str()));
+        let filled = if serial || identity {
+            Filled::Numbered
+        } else if has_kind(S::GENERATED_CONSTRAINT) {
+            Filled::Generated
+        } else if has_kind(S::DEFAULT_CONSTRAINT) {
+            Filled::Default
+        } else {
+            Filled::Null
+        };
         Some(NewColumn {
             span: self.span(node),
             ty: ty.filter(|_| !serial),
-            sequence: serial || identity,
-            default: serial || has_kind(S::DEFAULT_CONSTRAINT) || has_kind(S::GENERATED_CONSTRAINT),
+            filled,
             not_null: serial
                 || has_kind(S::NOT_NULL_CONSTRAINT)
                 || has_kind(S::PRIMARY_KEY_CONSTRAINT),

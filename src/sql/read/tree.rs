@@ -3,11 +3,12 @@
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::plpgsql::Plpgsql;
 use squawk_syntax::sql_body::SqlBody;
+use squawk_syntax::unescape::escape_unicode_esc_str;
 use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 use crate::model::Span;
 use crate::sql::kind::Kind;
-use crate::sql::name::Ident;
+use crate::sql::name::{Ident, QName};
 use crate::syntax::Tree;
 
 /// Where the text of a tree stands in the file.
@@ -88,18 +89,52 @@ fn says_something(token: &SyntaxToken) -> bool {
 
 /// The names in a node that holds a path and nothing else.
 pub(super) fn idents(node: &SyntaxNode) -> Vec<Ident> {
-    let names = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT);
-    names.map(|token| Ident::written(token.text())).collect()
+    names(node).collect()
 }
 
 /// The name in a node that holds one.
 pub(super) fn ident(node: &SyntaxNode) -> Option<Ident> {
-    tokens(node).next().map(|token| Ident::written(token.text()))
+    names(node).next()
+}
+
+fn names(node: &SyntaxNode) -> impl Iterator<Item = Ident> {
+    let says = |token: &SyntaxToken| token.kind() != SyntaxKind::DOT;
+    let mut tokens = tokens(node).filter(says).peekable();
+    std::iter::from_fn(move || {
+        let token = tokens.next()?;
+        let escape = tokens.next_if(|next| next.kind() == SyntaxKind::UESCAPE_KW);
+        let escape = escape.and_then(|_| tokens.next()).and_then(|it| it.text().chars().nth(1));
+        Some(name_of(token.text(), escape.unwrap_or('\\')))
+    })
+}
+
+/// A name as written, also with escapes: `U&"d\0061ta"`
+/// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html>).
+fn name_of(written: &str, escape: char) -> Ident {
+    let rest = written.strip_prefix(['u', 'U']).and_then(|rest| rest.strip_prefix("&\""));
+    let Some(inside) = rest.and_then(|rest| rest.strip_suffix('"')) else {
+        return Ident::written(written);
+    };
+    let mut name = String::new();
+    escape_unicode_esc_str(&inside.replace("\"\"", "\""), escape, |_, character| {
+        name.extend(character);
+    });
+    Ident::new(&name)
 }
 
 /// What a string literal says.
 pub(super) fn string(node: &SyntaxNode) -> Option<String> {
     ast::Literal::cast(node.clone())?.string_value()
+}
+
+/// What writes large objects
+/// (<https://www.postgresql.org/docs/current/lo-funcs.html>).
+pub(super) const LARGE_OBJECT_FUNCTIONS: [&str; 7] =
+    ["lo_create", "lo_creat", "lo_import", "lo_export", "lo_from_bytea", "lo_put", "lo_unlink"];
+
+/// All of them together: which one is meant is seldom written.
+pub(super) fn large_objects(span: Span) -> QName {
+    QName { schema: None, name: Ident::new("large objects"), span }
 }
 
 /// What a node that names an object names.
