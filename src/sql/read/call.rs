@@ -65,9 +65,20 @@ pub(in crate::sql) fn called(source: &str, arguments: &[Argument]) -> Vec<Act> {
     body_of(source, |node| takes(node, arguments.len()).then(|| parameters(node, arguments)))
 }
 
-/// What the trigger's function that `source` makes does, given some of its variables.
+/// What the trigger's function that `source` makes does, given some of its variables,
+/// as far as that can be told.
 pub(in crate::sql) fn fired(source: &str, given: &[(Ident, String)]) -> Vec<Act> {
-    body_of(source, |_| Some(given.to_vec()))
+    understood(body_of(source, |_| Some(given.to_vec())))
+}
+
+fn understood(acts: Vec<Act>) -> Vec<Act> {
+    let one = |act| match act {
+        Act::Opaque(..) => None,
+        Act::Block(inner) => Some(Act::Block(understood(inner))),
+        Act::Perhaps(inner) => Some(Act::Perhaps(understood(inner))),
+        act => Some(act),
+    };
+    acts.into_iter().filter_map(one).collect()
 }
 
 fn body_of(

@@ -17,7 +17,8 @@ impl Reader<'_> {
                 cascade: has(node, S::CASCADE),
             })),
             S::LOCK => acts.push(self.lock(node)),
-            S::VACUUM | S::ANALYZE | S::CLUSTER => {
+            S::VACUUM | S::ANALYZE => acts.push(self.measure(node)),
+            S::CLUSTER => {
                 acts.push(Act::Use(self.uses_without(node, &[S::TABLE_NAME_REF])));
                 acts.push(self.measure(node));
             }
