@@ -80,15 +80,26 @@ impl Catalogue {
         }
     }
 
-    /// Where a new object of this name goes.
-    pub(super) fn home(&self, name: &QName, temporary: bool) -> Scope {
-        let first = || self.path.first().cloned().unwrap_or_else(|| Ident::new("public"));
-        let schema = match &name.schema {
-            _ if temporary => Ident::new("pg_temp"),
-            Some(schema) => schema.clone(),
-            None => first(),
+    /// Where a new object of this name goes. A schema on the path of which nothing is
+    /// known may be there, or be passed over: then the name is taken in the next one.
+    pub(super) fn home(&mut self, kind: Kind, name: &QName, temporary: bool) -> Scope {
+        if temporary {
+            return Scope::Schema(Ident::new("pg_temp"));
+        }
+        if let Some(schema) = &name.schema {
+            return Scope::Schema(schema.clone());
+        }
+        let is_known = |schema: &Ident| {
+            let name = QName { schema: None, name: schema.clone(), span: name.span };
+            self.peek(Kind::Schema, &name).is_some()
         };
-        Scope::Schema(schema)
+        let known = self.path.iter().position(is_known);
+        let others = self.path.get(1..=known.unwrap_or(0)).unwrap_or_default().to_vec();
+        for schema in others {
+            let slot = self.slot(Self::key(kind, Scope::Schema(schema), &name.name));
+            self.touch_slot(slot, Op::Write, name.span);
+        }
+        Scope::Schema(self.path.first().cloned().unwrap_or_else(|| Ident::new("public")))
     }
 
     /// Looks a name up without a trace.

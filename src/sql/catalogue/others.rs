@@ -30,7 +30,7 @@ impl Catalogue {
         }
         let scope = match (new.kind.scoping(), table) {
             (Scoping::Parent, Some(table)) => Scope::Of(table),
-            (Scoping::Schema, _) => self.home(&new.name, false),
+            (Scoping::Schema, _) => self.home(new.kind, &new.name, false),
             _ => Scope::Global,
         };
         let (id, _) = self.make(new.kind, scope, (&new.name.name, span));
@@ -116,7 +116,7 @@ impl Catalogue {
         let schema = new.uses.objects.iter().find(|(kind, _)| *kind == Kind::Schema);
         let home = match schema {
             Some((_, schema)) => Scope::Schema(schema.name.clone()),
-            None => self.home(&QName { schema: None, ..new.name.clone() }, false),
+            None => self.home(new.kind, &QName { schema: None, ..new.name.clone() }, false),
         };
         for name in extension::required(new.name.name.as_str()) {
             let name = QName { schema: None, name: Ident::new(name), span: new.name.span };

@@ -15,7 +15,7 @@ impl Catalogue {
         let mut used = self.refer(&new.uses);
         let path = new.path.as_ref().and_then(|path| self.resolved(path));
         used.extend(self.searching(path.as_ref(), |catalogue| catalogue.refer(&new.checked)));
-        let scope = self.home(&new.name, false);
+        let scope = self.home(Kind::Routine, &new.name, false);
         let (id, _) = self.make(Kind::Routine, scope, (&new.name.name, new.name.span));
         for object in used {
             if matches!(
@@ -74,7 +74,7 @@ impl Catalogue {
     pub(super) fn create_type(&mut self, new: &NewType) {
         let span = new.name.span;
         let used = self.refer(&new.uses);
-        let scope = self.home(&new.name, false);
+        let scope = self.home(Kind::Type, &new.name, false);
         let (id, _) = self.make(Kind::Type, scope, (&new.name.name, span));
         for object in used {
             self.depend(id, object);

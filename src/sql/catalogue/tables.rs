@@ -13,7 +13,7 @@ use crate::sql::name::{Ident, QName, generated_name};
 impl Catalogue {
     pub(super) fn create_table(&mut self, table: &NewTable) {
         let span = table.name.span;
-        let scope = self.home(&table.name, table.temporary);
+        let scope = self.home(table.kind, &table.name, table.temporary);
         let (id, fresh) = self.make(table.kind, scope, (&table.name.name, span));
         self.lock(id, LockMode::AccessExclusive, span);
         if let Some(query) = &table.query {
@@ -247,7 +247,7 @@ impl Catalogue {
     }
 
     pub(super) fn create_sequence(&mut self, new: &NewSequence) {
-        let scope = self.home(&new.name, new.temporary);
+        let scope = self.home(Kind::Sequence, &new.name, new.temporary);
         let (id, _) = self.make(Kind::Sequence, scope, (&new.name.name, new.name.span));
         if let Some((table, column)) = &new.owned_by {
             self.own(id, table, column);

@@ -11,7 +11,7 @@ impl Catalogue {
     pub(super) fn create_view(&mut self, view: &NewView) {
         let span = view.name.span;
         let sources = self.sources(view);
-        let scope = self.home(&view.name, view.temporary);
+        let scope = self.home(view.kind, &view.name, view.temporary);
         let (id, fresh) = self.make(view.kind, scope, (&view.name.name, span));
         self.lock(id, LockMode::AccessExclusive, span);
         if !fresh {
