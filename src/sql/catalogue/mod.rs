@@ -10,6 +10,7 @@ mod changes;
 mod constraints;
 mod describe;
 mod drops;
+mod effects;
 mod names;
 mod object;
 mod others;

@@ -1,6 +1,4 @@
-//! Rows: what reads and writes them, and what a change of them sets off.
-
-use rustc_hash::FxHashSet;
+//! Rows: what reads and writes them, and which of them are numbered.
 
 use super::Catalogue;
 use super::object::Detail;
@@ -81,12 +79,10 @@ impl Catalogue {
                 }
                 self.routines_below(behind).into_iter().for_each(|it| self.execute(it, span));
             }
-            match access {
-                // The view may call its columns differently.
-                RowAccess::Update(_) if behind != id => {
-                    self.access_own_rows(behind, &RowAccess::Update(None), span);
-                }
-                _ => self.access_own_rows(behind, access, span),
+            if behind == id {
+                self.access_own_rows(id, access, span);
+            } else {
+                self.access_own_rows(behind, &seen_through(access), span);
             }
         }
     }
@@ -107,11 +103,15 @@ impl Catalogue {
         };
         self.lock(id, mode, span);
         self.touch_rows(id, access, op, span);
+        let changes = !matches!(access, RowAccess::Read | RowAccess::Lock);
         for heir in self.heirs(id) {
             self.lock(heir, mode, span);
             self.touch_rows(heir, access, op, span);
+            if changes {
+                self.fire(heir, access, span);
+            }
         }
-        if !matches!(access, RowAccess::Read | RowAccess::Lock) {
+        if changes {
             self.fire(id, access, span);
         }
     }
@@ -191,129 +191,16 @@ impl Catalogue {
         self.touch(sequence, Aspect::Rows, Op::Write, span);
         self.touch(sequence, Aspect::Behaviour, Op::Read, span);
     }
+}
 
-    /// What a change of rows brings with it: constraints, foreign keys, triggers.
-    fn fire(&mut self, table: ObjectId, access: &RowAccess, span: Span) {
-        self.touch(table, Aspect::Behaviour, Op::Read, span);
-        match access {
-            RowAccess::Insert { upsert: false, .. } => {}
-            RowAccess::Insert { .. } => {
-                // The key that decides must be there, under the name that is given.
-                self.touch(table, Aspect::Constraints, Op::Read, span);
-                self.keys_of(table).into_iter().for_each(|it| self.use_of(it, span));
-                self.touch(table, Aspect::Checked, Op::Add, span);
-            }
-            _ => {
-                self.touch(table, Aspect::Checked, Op::Add, span);
-                self.touch(self.publications, Aspect::Behaviour, Op::Read, span);
-            }
+/// What an access to a view is to what stands behind it: that may call its columns
+/// differently, and have more.
+fn seen_through(access: &RowAccess) -> RowAccess {
+    match access {
+        RowAccess::Update(_) => RowAccess::Update(None),
+        RowAccess::Insert { upsert, .. } => {
+            RowAccess::Insert { columns: None, given: Given::First(0), upsert: *upsert }
         }
-        self.route(table, span);
-        let moves = match access {
-            RowAccess::Update(columns) => {
-                columns.as_ref().is_none_or(|columns| self.is_key(table, columns))
-            }
-            RowAccess::Insert { .. } => false,
-            _ => true,
-        };
-        if moves {
-            self.act_on_children(table, matches!(access, RowAccess::Update(_)), span);
-        }
-        for part in self.object(table).parts.clone() {
-            let mut functions = self.routines_below(part);
-            match &self.object(part).detail {
-                Detail::Constraint(constraint) => {
-                    if let Some(parent) = constraint.foreign {
-                        self.lock(parent, LockMode::RowShare, span);
-                        self.read_rows(parent, span);
-                        self.heirs(parent).into_iter().for_each(|it| self.read_rows(it, span));
-                    }
-                }
-                Detail::Trigger(_) => self.pull(part, table, span),
-                Detail::Column(_) => {
-                    // What a domain demands.
-                    let domains = self.domains_of(part).into_iter();
-                    functions.extend(domains.flat_map(|it| self.routines_below(it)));
-                    self.whole_rows_of(part, span);
-                }
-                Detail::Rule(body) if !self.calls.contains(&part) => {
-                    let body = body.clone();
-                    self.carry_out(part, &body);
-                }
-                Detail::Index(_) => {}
-                _ => continue,
-            }
-            functions.into_iter().for_each(|it| self.execute(it, span));
-        }
-    }
-
-    /// A value of a row type has the columns that its table has now.
-    fn whole_rows_of(&mut self, column: ObjectId, span: Span) {
-        if let Some(ty) = self.type_of(column).filter(|it| self.relation(*it).is_some()) {
-            self.all_columns(ty, span);
-        }
-    }
-
-    /// A row goes to the partition that is there for it, or fails.
-    fn route(&mut self, table: ObjectId, span: Span) {
-        let is_partition = |it: &ObjectId| self.relation(*it).is_some_and(|child| child.partition);
-        if self.relation(table).is_some_and(|it| it.children.iter().any(is_partition)) {
-            self.touch(table, Aspect::Members, Op::Read, span);
-            for heir in self.heirs(table) {
-                self.touch(heir, Aspect::Members, Op::Read, span);
-            }
-        }
-    }
-
-    /// Unique constraints and indexes.
-    fn keys_of(&self, table: ObjectId) -> Vec<ObjectId> {
-        let is_key = |part: &ObjectId| match &self.object(*part).detail {
-            Detail::Constraint(it) => it.index.is_some(),
-            Detail::Index(it) => it.unique,
-            _ => false,
-        };
-        self.object(table).parts.iter().copied().filter(is_key).collect()
-    }
-
-    /// True when one of these columns is in a key, to which others may point.
-    fn is_key(&self, table: ObjectId, columns: &[Ident]) -> bool {
-        let keys = self.keys_of(table).into_iter();
-        let mut keyed = keys.flat_map(|key| match &self.object(key).detail {
-            Detail::Constraint(it) => it.columns.as_slice(),
-            Detail::Index(it) => it.columns.as_slice(),
-            _ => &[],
-        });
-        keyed.any(|column| columns.contains(self.name_of(*column)))
-    }
-
-    /// Rows that point to others go with them, or keep them from going
-    /// (<https://www.postgresql.org/docs/current/ddl-constraints.html#DDL-CONSTRAINTS-FK>).
-    fn act_on_children(&mut self, table: ObjectId, rekeyed: bool, span: Span) {
-        let mut seen = FxHashSet::from_iter([table]);
-        let mut pending = vec![table];
-        while let Some(parent) = pending.pop() {
-            let keys = self.relation(parent).map(|it| it.referenced_by.clone()).unwrap_or_default();
-            for key in keys {
-                let acts = matches!(&self.object(key).detail, Detail::Constraint(it) if it.acts);
-                let Some(child) = self.object(key).parent else { continue };
-                // Rows that are only added do not point to what goes away; they may to
-                // what has another key.
-                let (aspect, op) = match (acts, rekeyed) {
-                    (true, _) => (Aspect::Rows, Op::Write),
-                    (_, true) => (Aspect::Rows, Op::Read),
-                    _ => (Aspect::Checked, Op::Read),
-                };
-                self.touch(child, aspect, op, span);
-                if acts {
-                    self.touch(child, Aspect::Behaviour, Op::Read, span);
-                }
-                if acts && seen.insert(child) {
-                    pending.push(child);
-                    for part in self.object(child).parts.clone() {
-                        self.pull(part, child, span);
-                    }
-                }
-            }
-        }
+        access => access.clone(),
     }
 }
