@@ -182,11 +182,19 @@ impl Catalogue {
             self.touch(table, Aspect::Behaviour, Op::Add, span);
             self.touch(table, Aspect::References, Op::Add, span);
         }
-        self.end_of_global(id, span);
+        self.end_of_meaning(id, span);
     }
 
-    /// What a cast or a publication meant for types and tables ends with it.
-    fn end_of_global(&mut self, id: ObjectId, span: Span) {
+    /// What a key, a cast or a publication meant for columns, types and tables ends
+    /// with it.
+    fn end_of_meaning(&mut self, id: ObjectId, span: Span) {
+        if let Detail::Constraint(it) = &self.object(id).detail
+            && it.primary
+        {
+            // They may be NULL again, when they are told so.
+            let columns = it.columns.clone();
+            columns.into_iter().for_each(|it| self.touch(it, Aspect::Behaviour, Op::Read, span));
+        }
         let (kind, aspect) = match self.object(id).kind {
             Kind::Cast => (Kind::Type, Aspect::Definition),
             Kind::Publication => {
