@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::{command, migraph, run, temporary_dir};
 use migraph::import::{Defines, Import, ImportError, ImportOptions, Layout, Linking, import};
+use migraph::model::Diagnostic;
 use migraph::parse::{self, Depth};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -190,6 +191,63 @@ fn a_left_out_migration_is_passed_through() {
     assert_eq!((last.id.as_str(), last.dependencies[0].as_str()), ("3", "1"));
     let notes: Vec<_> = found.notes.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(notes, ["`3` needs `2/up.sql` (`2`), which is left out"]);
+}
+
+/// Each problem as `file: message`, and each note.
+fn said(found: &Import) -> Vec<String> {
+    let all = found.left_out.iter().chain(&found.notes);
+    let file = |it: &Diagnostic| {
+        let path = it.place.as_ref().unwrap().source.path();
+        let parts: Vec<_> = path.iter().rev().take(2).map(|it| it.to_str().unwrap()).collect();
+        parts.into_iter().rev().collect::<Vec<_>>().join("/")
+    };
+    all.map(|it| format!("{}: {}", file(it), it.message.lines().next().unwrap())).collect()
+}
+
+fn ids(found: &Import) -> Vec<&str> {
+    found.migrations.iter().map(|it| it.id.as_str()).collect()
+}
+
+#[test]
+fn what_says_nothing_readable_of_itself_is_left_out() {
+    let found = read(&[
+        ("1/up.sql", "SELECT 1;"),
+        ("1/metadata.yaml", "parents: []"),
+        ("2/up.sql", "SELECT 2;"),
+        ("2/metadata.yaml", "parents: [1"),
+        ("3/up.sql", "SELECT 3;"),
+        ("3/metadata.yaml", "parents: [2]"),
+    ]);
+    assert_eq!(ids(&found), ["1", "3"]);
+    let [first, second] = &said(&found)[..] else { panic!("{found:?}") };
+    assert!(first.starts_with("2/metadata.yaml: this is no YAML"), "{first}");
+    assert_eq!(second, "3/up.sql: `3` needs `2/up.sql` (`2`), which is left out");
+    for (metadata, message) in [
+        ("run_in_transaction = no", "this is no TOML: "),
+        ("run_in_transaction = \"false\"", "`run_in_transaction` is not `true` or `false`"),
+    ] {
+        let found = read(&[
+            ("1_a/up.sql", "SELECT 1;"),
+            ("1_a/metadata.toml", metadata),
+            ("2_b/up.sql", "SELECT 2;"),
+        ]);
+        assert_eq!(ids(&found), ["2_b"]);
+        let [first, second] = &said(&found)[..] else { panic!("{found:?}") };
+        assert!(first.starts_with(&format!("1_a/metadata.toml: {message}")), "{first}");
+        assert_eq!(
+            second,
+            "2_b/up.sql: `2_b` comes behind `1_a/up.sql` (`1_a`), which is left out"
+        );
+    }
+    let found = import(&options(not_utf8("V1__a.sql", "V1__a.sql.conf").path(), None)).unwrap();
+    assert_eq!((ids(&found).len(), found.left_out.len()), (0, 1));
+}
+
+/// A directory with a script, and beside it a file that is no text.
+fn not_utf8(script: &str, other: &str) -> TempDir {
+    let dir = directory(&[(script, "SELECT 1;")]);
+    fs::write(dir.path().join(other), b"\xff").unwrap();
+    dir
 }
 
 #[test]

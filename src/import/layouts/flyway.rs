@@ -135,7 +135,7 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
         title: names::title(name.description),
         timestamp: name.version.first().and_then(|it| names::timestamp(it.as_str())),
         files: vec![file.name.clone()],
-        outside_transaction: settings.outside_transaction,
+        outside_transaction: settings.is_some_and(|it| it.outside_transaction),
         ..Entry::default()
     };
     entry.label = Label {
@@ -144,11 +144,11 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
         joint: name.joint,
         rest: format!("__{}", name.description),
     };
-    entry.up = script(reading, file, &settings);
+    entry.up = settings.and_then(|settings| script(reading, file, settings));
     if let Some(undo) = group.undo.first() {
         let settings = self::settings(reading, undo);
         entry.files.push(undo.name.clone());
-        entry.down = script(reading, undo, &settings);
+        entry.down = settings.and_then(|settings| script(reading, undo, settings));
     }
     for second in group.undo.iter().skip(1) {
         same_version(reading, second, group.undo[0], Layout::Flyway);
@@ -157,16 +157,20 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
 }
 
 /// What a script's own configuration says.
+#[derive(Clone, Copy)]
 struct Settings {
     outside_transaction: bool,
     placeholders: bool,
     conditional: bool,
 }
 
-fn settings(reading: &mut Reading<'_>, file: &File) -> Settings {
+/// `None` when it cannot be read, which is said.
+fn settings(reading: &mut Reading<'_>, file: &File) -> Option<Settings> {
     let tree = reading.tree;
-    let configuration = tree.get(&format!("{}.conf", file.name));
-    let source = configuration.and_then(|file| reading.source(file));
+    let source = match tree.get(&format!("{}.conf", file.name)) {
+        Some(configuration) => Some(reading.source(configuration)?),
+        None => None,
+    };
     let is = |key: &str, wanted: &str| {
         let text = source.as_ref().map_or("", |source| source.text());
         let value = |line: &str| {
@@ -175,14 +179,14 @@ fn settings(reading: &mut Reading<'_>, file: &File) -> Settings {
         };
         text.lines().find_map(value)
     };
-    Settings {
+    Some(Settings {
         outside_transaction: is("executeInTransaction", "false") == Some(true),
         placeholders: is("placeholderReplacement", "false") != Some(true),
         conditional: is("shouldExecute", "true") == Some(false),
-    }
+    })
 }
 
-fn script(reading: &mut Reading<'_>, file: &File, settings: &Settings) -> Option<Piece> {
+fn script(reading: &mut Reading<'_>, file: &File, settings: Settings) -> Option<Piece> {
     if is_code(file) {
         reading.leave_out_code(file);
         return None;
