@@ -41,8 +41,9 @@ fn read(files: &[(&str, &str)]) -> Import {
 
 #[test]
 fn the_layout_is_guessed_or_the_candidates_are_named() {
-    let cases: [(&[(&str, &str)], &str); 16] = [
+    let cases: [(&[(&str, &str)], &str); 17] = [
         (&[("1_a.up.sql", "SELECT 1;")], "golang-migrate"),
+        (&[("1_a.up.pgsql", "SELECT 1;")], "golang-migrate"),
         (&[("71/03_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.sql", "-- migrate:up\nSELECT 1;")], "dbmate"),
         (&[("1_a.sql", "-- +goose Up\nSELECT 1;")], "goose"),
@@ -241,6 +242,32 @@ fn what_says_nothing_readable_of_itself_is_left_out() {
     }
     let found = import(&options(not_utf8("V1__a.sql", "V1__a.sql.conf").path(), None)).unwrap();
     assert_eq!((ids(&found).len(), found.left_out.len()), (0, 1));
+}
+
+#[test]
+fn golang_migrate_takes_any_extension_and_small_letters_only() {
+    let found = read(&[
+        ("1_a.up.sql", "SELECT 1;"),
+        ("1_a.up.sql.bak", "SELECT 1;"),
+        ("2_b.up.pgsql", "SELECT 2;"),
+        ("2_b.down.SQL", "SELECT 2;"),
+        ("3_c.UP.sql", "SELECT 3;"),
+        ("4_d.up.fizz", "create_table(\"d\") {}"),
+        ("5_e.sql", "SELECT 5;"),
+    ]);
+    assert_eq!(ids(&found), ["1_a", "2_b"]);
+    assert!(found.migrations[1].has_down);
+    let unused: Vec<_> = found.unused.iter().map(|it| (&*it.file, &*it.reason)).collect();
+    assert_eq!(
+        unused,
+        [
+            ("3_c.UP.sql", "golang-migrate knows `.up.` and `.down.` in small letters only"),
+            ("5_e.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
+        ]
+    );
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    let twice = "it has the version of `1_a.up.sql`, which golang-migrate refuses";
+    assert_eq!(left_out, [twice, "the migration is code (.fizz), not SQL"]);
 }
 
 /// A directory with a script, and beside it a file that is no text.
