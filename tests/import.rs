@@ -270,6 +270,31 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
     assert_eq!(left_out, [twice, "the migration is code (.fizz), not SQL"]);
 }
 
+#[test]
+fn a_directory_without_its_script_is_named() {
+    for (script, layout) in
+        [("up.sql", "diesel"), ("migration.sql", "prisma"), ("up.sql", "sourcegraph")]
+    {
+        let dir = directory(&[
+            (&format!("1_a/{script}"), "SELECT 1;"),
+            ("1_a/metadata.yaml", "parents: []"),
+            ("3_c/down.sql", "SELECT 3;"),
+            ("4_d/notes.txt", ""),
+        ]);
+        fs::create_dir(dir.path().join("2_b")).unwrap();
+        fs::create_dir(dir.path().join(".git")).unwrap();
+        let layout = Layout::ALL.into_iter().find(|it| it.as_str() == layout);
+        let found = import(&options(dir.path(), layout)).unwrap();
+        let parent = dir.path().file_name().unwrap().to_str().unwrap();
+        let expected = [
+            format!("{parent}/2_b: there is no `{script}` in this directory"),
+            format!("3_c/down.sql: there is no `{script}` beside it"),
+            format!("{parent}/4_d: there is no `{script}` in this directory"),
+        ];
+        assert_eq!((ids(&found), said(&found)), (vec!["1_a"], expected.to_vec()), "{layout:?}");
+    }
+}
+
 /// A directory with a script, and beside it a file that is no text.
 fn not_utf8(script: &str, other: &str) -> TempDir {
     let dir = directory(&[(script, "SELECT 1;")]);

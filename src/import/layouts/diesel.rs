@@ -14,7 +14,7 @@ use super::super::Layout;
 use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
-use super::directories::{directories, rest_is_unused};
+use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
 /// Reads the directory.
@@ -36,10 +36,8 @@ fn migration(reading: &mut Reading<'_>, dir: &str, mut files: BTreeMap<&str, &Fi
     let metadata = files.remove("metadata.toml");
     rest_is_unused(reading, files);
     let Some(up) = up else {
-        for file in down.into_iter().chain(metadata) {
-            reading.leave_out(file, Code::MissingUp, "there is no `up.sql` beside it");
-        }
-        return;
+        let beside: Vec<_> = down.into_iter().chain(metadata).collect();
+        return without_up(reading, dir, ("up.sql", &beside));
     };
     let name = dir.split_once('_').map_or("", |(_, name)| name);
     let in_transaction = metadata.map_or(Some(true), |it| in_transaction(reading, it));

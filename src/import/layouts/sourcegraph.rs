@@ -14,7 +14,7 @@ use super::super::Layout;
 use super::super::names::{self, Label, Number};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
-use super::directories::{directories, rest_is_unused};
+use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
 /// One directory.
@@ -78,9 +78,8 @@ fn node<'a>(
     let metadata = files.remove("metadata.yaml");
     rest_is_unused(reading, files);
     let Some(up) = up else {
-        for file in down.into_iter().chain(metadata) {
-            reading.leave_out(file, Code::MissingUp, "there is no `up.sql` beside it");
-        }
+        let beside: Vec<_> = down.into_iter().chain(metadata).collect();
+        without_up(reading, dir, ("up.sql", &beside));
         return None;
     };
     let said = if let Some(file) = metadata {
