@@ -93,6 +93,10 @@ fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
 impl Cutter<'_> {
     fn annotated(&mut self, span: Span, words: &str) -> Result<(), Diagnostic> {
         match words {
+            // Older ones take it for a plain comment.
+            _ if self.source.slice(span).starts_with(char::is_whitespace) => {
+                return Err(malformed(self.source, span, "goose refuses blanks before this"));
+            }
             "up" | "down" | "statementbegin" if self.block.is_some() => {
                 return Err(malformed(self.source, span, "the block before it is still open"));
             }
@@ -201,6 +205,7 @@ mod tests {
             ("-- a", "there is no line `-- +goose Up`"),
             ("-- +goose Up\n-- +goose Up", "goose refuses a second one of these"),
             ("-- +goose Left", "goose has no such annotation"),
+            ("-- +goose Up\na;\n -- +goose Down\nb;", "goose refuses blanks before this"),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected, "{text}");
