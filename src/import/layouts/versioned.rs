@@ -158,7 +158,9 @@ fn by_title<'a>(reading: &mut Reading<'_>, group: Group<'a>) -> Vec<Group<'a>> {
 
 fn unused_reason(file: &File) -> &'static str {
     let small = File { name: file.name.to_lowercase(), path: file.path.clone() };
+    let alone = File { name: file.base().to_owned(), path: file.path.clone() };
     match file.sql_stem() {
+        _ if name(&alone).is_some() => "in a directory whose name is no number",
         _ if name(&small).is_some() => {
             "golang-migrate knows `.up.` and `.down.` in small letters only"
         }
