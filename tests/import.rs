@@ -297,6 +297,34 @@ fn a_directory_without_its_script_is_named() {
     }
 }
 
+#[test]
+fn a_plan_of_sqitch_may_name_its_own_project_and_tags_between() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!(
+        "%project=shop\n\na {at}\n@v1 {at}\nb [shop:a other:a] {at}\n@v2 {at}\na [a@v2] {at}\n"
+    );
+    let found = read(&[
+        ("sqitch.plan", &plan),
+        ("deploy/a@v1.sql", "SELECT 0;"),
+        ("deploy/a@v2.sql", "SELECT 1;"),
+        ("deploy/a.sql", "SELECT 3;"),
+        ("deploy/b.sql", "SELECT 2;"),
+    ]);
+    let files: Vec<_> = found.migrations.iter().map(|it| it.files[0].as_str()).collect();
+    assert_eq!(files, ["deploy/a@v2.sql", "deploy/b.sql", "deploy/a.sql"]);
+    assert_eq!(found.migrations[1].dependencies, [found.migrations[0].id.clone()]);
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(left_out, ["`b` requires `other:a`, which is in another project"]);
+}
+
+#[test]
+fn flyway_asks_for_no_description() {
+    let found =
+        read(&[("V1__a.sql", "SELECT 1;"), ("V2.sql", "SELECT 2;"), ("U2.sql", "SELECT 3;")]);
+    assert_eq!((ids(&found), found.unused.len()), (vec!["V1__a", "V2"], 0));
+    assert!(found.migrations[1].has_down && found.left_out.is_empty());
+}
+
 /// A directory with a script, and beside it a file that is no text.
 fn not_utf8(script: &str, other: &str) -> TempDir {
     let dir = directory(&[(script, "SELECT 1;")]);

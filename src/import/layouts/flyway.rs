@@ -1,7 +1,7 @@
 //! Flyway, and refinery, which uses its names.
 //!
-//! `V{version}__{description}.sql` is applied once, in the order of the version's
-//! numbers; `U…` undoes it; `R__…` is run again whenever it changes; `B…` stands for
+//! `V{version}__{description}.sql`, or `V{version}.sql`, is applied once, in the order of
+//! the version's numbers; `U…` undoes it; `R__…` is run again whenever it changes; `B…` stands for
 //! all versions up to its own; other files may be callbacks
 //! (<https://documentation.red-gate.com/fd/migrations-184127470.html>). `${name}` is a
 //! placeholder. A file is run in a transaction, but for one whose statements cannot be,
@@ -38,22 +38,25 @@ struct Name<'a> {
 fn name(base: &str) -> Option<Name<'_>> {
     let (stem, _extension) = base.rsplit_once('.')?;
     let kind = stem.chars().next().filter(|kind| "VURB".contains(*kind))?;
-    let (version, description) = stem[1..].split_once("__")?;
+    let (version, description) = stem[1..].split_once("__").unwrap_or((&stem[1..], ""));
     let joint = if version.contains('.') { "." } else { "_" };
     let numbers = |text: &str| {
         let whole = |part| Number::read(part).filter(|(_, rest)| rest.is_empty());
         text.split(['.', '_']).map(|part| whole(part).map(|it| it.0)).collect::<Option<Vec<_>>>()
     };
     match (kind, version) {
-        ('R', "") => Some(Name { kind, version: vec![], joint, description }),
+        ('R', "") if !description.is_empty() => {
+            Some(Name { kind, version: vec![], joint, description })
+        }
         ('R', _) => None,
         _ => Some(Name { kind, version: numbers(version)?, joint, description }),
     }
 }
 
-/// True for a file that has a version of Flyway's.
+/// True for a file that has a version and a description of Flyway's.
 pub(in super::super) fn is_versioned(base: &str) -> bool {
-    base.strip_suffix(".sql").is_some() && name(base).is_some_and(|it| it.kind == 'V')
+    let is_described = |it: Name<'_>| it.kind == 'V' && base.contains("__");
+    base.strip_suffix(".sql").is_some() && name(base).is_some_and(is_described)
 }
 
 /// A version for comparing: `1` is `1.0`.
@@ -142,7 +145,11 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
         prefix: "V",
         numbers: name.version,
         joint: name.joint,
-        rest: format!("__{}", name.description),
+        rest: if name.description.is_empty() {
+            String::new()
+        } else {
+            format!("__{}", name.description)
+        },
     };
     entry.up = settings.and_then(|settings| script(reading, file, settings));
     if let Some(undo) = group.undo.first() {
@@ -229,6 +236,8 @@ mod tests {
             ("B7__all.sql", Some("B 7 all")),
             ("V1__A.java", Some("V 1 A")),
             ("V20240131093000__x.sql", Some("V 20240131093000 x")),
+            ("V2.1.sql", Some("V 2.1 ")),
+            ("R__.sql", None),
             ("V1_a.sql", None),
             ("V__a.sql", None),
             ("Vx__a.sql", None),
