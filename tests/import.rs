@@ -325,6 +325,23 @@ fn flyway_asks_for_no_description() {
     assert!(found.migrations[1].has_down && found.left_out.is_empty());
 }
 
+#[test]
+fn node_pg_migrate_orders_by_instants_of_both_forms_and_then_by_name() {
+    let found = read(&[
+        ("1706693400123_b.sql", "-- Up Migration\nSELECT 2;"),
+        ("1706693400123_c.sql", "SELECT 3;"),
+        ("1706693400124_d.sql", "SELECT 4;"),
+        ("20240131093000122_a.sql", "SELECT 1;"),
+    ]);
+    let files: Vec<_> =
+        found.migrations.iter().map(|it| &it.files[0][it.files[0].len() - 5..]).collect();
+    assert_eq!(files, ["a.sql", "b.sql", "c.sql", "d.sql"]);
+    assert!(found.left_out.is_empty());
+    let pair = directory(&[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "SELECT 2;")]);
+    let found = import(&options(pair.path(), Some(Layout::NodePgMigrate))).unwrap();
+    assert_eq!((ids(&found), found.left_out.len()), (vec!["1_a.up"], 1));
+}
+
 /// A directory with a script, and beside it a file that is no text.
 fn not_utf8(script: &str, other: &str) -> TempDir {
     let dir = directory(&[(script, "SELECT 1;")]);

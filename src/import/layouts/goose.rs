@@ -14,13 +14,13 @@ use super::super::Layout;
 use super::super::piece::{Piece, lines};
 use super::super::reading::{Cut, Reading, malformed};
 use super::super::template::shell_variable;
-use super::sectioned::{self, Rules};
+use super::sectioned::{self, Order, Rules};
 use crate::model::{Code, Diagnostic, Place, Source, Span};
 use crate::syntax::{TokenKind, lex};
 
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
-    let rules = Rules { layout: Layout::Goose, by_number: true, cut };
+    let rules = Rules { layout: Layout::Goose, order: Order::Number, cut };
     sectioned::read(reading, &rules);
 }
 
