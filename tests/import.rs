@@ -342,6 +342,22 @@ fn node_pg_migrate_orders_by_instants_of_both_forms_and_then_by_name() {
     assert_eq!((ids(&found), found.left_out.len()), (vec!["1_a.up"], 1));
 }
 
+#[test]
+fn what_undoes_a_plain_file_is_never_one_that_applies() {
+    let cases = [
+        ("1_a.sql", "1_a.down.sql", "1_a"),
+        ("001.do.a.sql", "001.undo.a.sql", "001.a"),
+        ("up/1_a.sql", "down/1_a.sql", "1_a"),
+        ("1_a.sql", "rollback/1_a.sql", "1_a"),
+    ];
+    for (up, down, id) in cases {
+        let found = read(&[(up, "SELECT 1;"), (down, "SELECT 2;")]);
+        assert_eq!((found.layout, ids(&found)), (Layout::Plain, vec![id]), "{up}");
+        assert!(found.left_out.is_empty() && found.migrations[0].has_down, "{found:?}");
+        assert!(found.migrations[0].text.contains("-- DOWN MIGRATION\nSELECT 2;"));
+    }
+}
+
 /// A directory with a script, and beside it a file that is no text.
 fn not_utf8(script: &str, other: &str) -> TempDir {
     let dir = directory(&[(script, "SELECT 1;")]);

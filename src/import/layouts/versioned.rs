@@ -98,9 +98,11 @@ fn direction(name: &str) -> Option<(&str, Direction)> {
     Some((&name[..at], direction))
 }
 
-/// True for an SQL file of this layout: `.sql`, also `.SQL` or `.pgsql`.
+/// True for an SQL file that applies a migration of this layout: `.sql`, also `.SQL` or
+/// `.pgsql`. One that undoes may stand beside `1_a.sql` too.
 pub(in super::super) fn is_pair(file: &File) -> bool {
-    file.base().to_ascii_lowercase().ends_with("sql") && name(file).is_some()
+    let is_up = |name: Name<'_>| name.direction == Direction::Up;
+    file.base().to_ascii_lowercase().ends_with("sql") && name(file).is_some_and(is_up)
 }
 
 /// All files of one version.
