@@ -358,6 +358,22 @@ fn what_undoes_a_plain_file_is_never_one_that_applies() {
     }
 }
 
+#[test]
+fn a_link_that_leads_nowhere_is_left_out() {
+    let dir = directory(&[("1_a.up.sql", "SELECT 1;")]);
+    for name in ["2_b.up.sql", "notes.txt", ".#1_a.up.sql"] {
+        std::os::unix::fs::symlink("nowhere", dir.path().join(name)).unwrap();
+    }
+    let found = import(&options(dir.path(), None)).unwrap();
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        (ids(&found), left_out),
+        (vec!["1_a"], vec!["cannot read the file: the link leads nowhere"])
+    );
+    let unused: Vec<_> = found.unused.iter().map(|it| it.file.as_str()).collect();
+    assert_eq!(unused, ["notes.txt"]);
+}
+
 /// A directory with a script, and beside it a file that is no text.
 fn not_utf8(script: &str, other: &str) -> TempDir {
     let dir = directory(&[(script, "SELECT 1;")]);

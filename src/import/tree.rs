@@ -52,9 +52,7 @@ impl Tree {
         if !fs::metadata(dir).is_ok_and(|it| it.is_dir()) {
             return Err(ImportError::NoDirectory(dir.to_owned()));
         }
-        let visible = |entry: &DirEntry| {
-            entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-        };
+        let visible = |entry: &DirEntry| entry.depth() == 0 || !load::is_hidden(entry.path());
         let (mut files, mut dirs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for entry in WalkDir::new(dir).follow_links(true).into_iter().filter_entry(visible) {
             match entry {
@@ -62,7 +60,12 @@ impl Tree {
                     dirs.extend((entry.depth() == 1).then(|| file(dir, entry.into_path())));
                 }
                 Ok(entry) => files.push(file(dir, entry.into_path())),
-                Err(error) => problems.extend(load::walk_problem(dir, &error)),
+                Err(error) if error.path().is_some_and(load::is_hidden) => {}
+                Err(error) => match load::walk_problem(dir, &error) {
+                    Some(problem) => problems.push(problem),
+                    // A link that leads nowhere: whoever reads it will say so.
+                    None => files.extend(error.path().map(|path| file(dir, path.to_owned()))),
+                },
             }
         }
         if !problems.is_empty() {
