@@ -428,12 +428,19 @@ fn sql() -> impl Strategy<Value = String> {
 
 /// A name of the kind that some layout looks for.
 fn name() -> impl Strategy<Value = String> {
-    let start =
-        prop_oneof!["[0-9]{1,14}", "[VURB][0-9._]{0,4}", "[a-z_é ]{1,3}", "(deploy|revert)/x"];
+    let start = prop_oneof![
+        "[0-9]{1,14}",
+        "[VURB][0-9._]{0,4}",
+        "[a-z_é ]{1,3}",
+        "(deploy|revert|up|down)/x"
+    ];
     let middle = "(_|__|-|\\.|/)[a-z0-9_.@ é]{0,6}";
     let end = prop_oneof![
         Just(".sql"),
         Just(".up.sql"),
+        Just(".UP.SQL"),
+        Just(".up.pgsql"),
+        Just(".undo.x.sql"),
         Just(".down.sql"),
         Just("/up.sql"),
         Just("/down.sql"),
@@ -458,6 +465,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         Just("-- +goose Up\n"),
         Just("-- +goose Down\n"),
         Just("-- +goose ENVSUB ON\n"),
+        Just("-- +goose StatementBegin\n"),
+        Just("-- +goose StatementEnd\n"),
+        Just("SELECT 2 -- é\n"),
         Just("-- migrate:up\n"),
         Just("-- migrate:down transaction:false\n"),
         Just("-- Up Migration\n"),
