@@ -106,14 +106,13 @@ fn limit(diagnostics: &mut Diagnostics) {
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut files = Vec::new();
     let mut problems = directory_problem(dir);
-    let visible = |entry: &DirEntry| {
-        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-    };
+    let visible = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
     for entry in WalkDir::new(dir).follow_links(true).into_iter().filter_entry(visible) {
         match entry {
             // A directory called x.sql is taken too: reading it says what it is.
             Ok(entry) if is_sql(entry.path()) && entry.depth() > 0 => files.push(entry.into_path()),
             Ok(_) => {}
+            Err(error) if error.path().is_some_and(is_hidden) => {}
             Err(error) => match error.path().filter(|path| is_sql(path)) {
                 // Reading it will tell what is wrong with it, too.
                 Some(path) => files.push(path.to_owned()),
@@ -145,6 +144,12 @@ fn directory_problem(dir: &Path) -> Diagnostics {
 
 fn is_sql(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "sql")
+}
+
+/// Names that begin with `.` are passed over, also of links that lead nowhere: such
+/// are the marks of an editor that has a file open.
+pub(crate) fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// What lies beside the migrations is nobody's business, unless migrations may

@@ -166,6 +166,43 @@ fn the_form_of_an_error_may_stand_in_the_environment_too() {
 }
 
 #[test]
+fn a_form_of_one_verb_in_the_environment_or_the_file_is_not_anothers() {
+    let dir = temporary_dir();
+    fs::write(dir.path().join("0001_a.sql"), "-- @dependencies: []\nSELECT 1;\n").unwrap();
+    let file = |format: &str| {
+        let text = format!("dir = \".\"\nformat = \"{format}\"\n");
+        fs::write(dir.path().join("migraph.toml"), text).unwrap();
+    };
+    let here = |args: &[&str]| {
+        let mut command = command();
+        command.current_dir(dir.path()).args(args);
+        command
+    };
+    for format in ["gcc", "github", "sarif", "junit", "dot"] {
+        file("text");
+        for args in [&["infer"][..], &["up", "--dry-run", "--offline"], &["plan", "--offline"]] {
+            let plain = run(&mut here(args));
+            let ran = run(here(args).env("MIGRAPH_FORMAT", format));
+            if (args[0], format) == ("plan", "dot") {
+                assert!(ran.stdout.starts_with("digraph"), "{ran:?}");
+                continue;
+            }
+            assert_eq!((ran.code, &ran.stdout), (plain.code, &plain.stdout), "{args:?} {format}");
+            file(format);
+            assert_eq!(run(&mut here(args)).stdout, plain.stdout, "{args:?} {format}");
+            file("json");
+            run(here(args).env("MIGRAPH_FORMAT", format)).document();
+            file("text");
+        }
+        let ran = run(here(&["up", "--nonsense"]).env("MIGRAPH_FORMAT", format));
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{format}");
+        assert_eq!(migraph(&["up", "--dry-run", "--format", format]).code, 2);
+    }
+    let ran = run(here(&["infer"]).env("MIGRAPH_FORMAT", "nonsense"));
+    assert!(ran.code == 2 && ran.stderr.contains("MIGRAPH_FORMAT"), "{ran:?}");
+}
+
+#[test]
 fn warnings_fail_only_when_they_are_to() {
     let dir = ["--dir", "fixtures/good/unknown_key", "validate", "--format"];
     for format in FORMATS {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::{command, migraph, run, temporary_dir};
 use migraph::import::{Defines, Import, ImportError, ImportOptions, Layout, Linking, import};
+use migraph::model::Diagnostic;
 use migraph::parse::{self, Depth};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -40,8 +41,9 @@ fn read(files: &[(&str, &str)]) -> Import {
 
 #[test]
 fn the_layout_is_guessed_or_the_candidates_are_named() {
-    let cases: [(&[(&str, &str)], &str); 16] = [
+    let cases: [(&[(&str, &str)], &str); 17] = [
         (&[("1_a.up.sql", "SELECT 1;")], "golang-migrate"),
+        (&[("1_a.up.pgsql", "SELECT 1;")], "golang-migrate"),
         (&[("71/03_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.sql", "-- migrate:up\nSELECT 1;")], "dbmate"),
         (&[("1_a.sql", "-- +goose Up\nSELECT 1;")], "goose"),
@@ -192,6 +194,193 @@ fn a_left_out_migration_is_passed_through() {
     assert_eq!(notes, ["`3` needs `2/up.sql` (`2`), which is left out"]);
 }
 
+/// Each problem as `file: message`, and each note.
+fn said(found: &Import) -> Vec<String> {
+    let all = found.left_out.iter().chain(&found.notes);
+    let file = |it: &Diagnostic| {
+        let path = it.place.as_ref().unwrap().source.path();
+        let parts: Vec<_> = path.iter().rev().take(2).map(|it| it.to_str().unwrap()).collect();
+        parts.into_iter().rev().collect::<Vec<_>>().join("/")
+    };
+    all.map(|it| format!("{}: {}", file(it), it.message.lines().next().unwrap())).collect()
+}
+
+fn ids(found: &Import) -> Vec<&str> {
+    found.migrations.iter().map(|it| it.id.as_str()).collect()
+}
+
+#[test]
+fn what_says_nothing_readable_of_itself_is_left_out() {
+    let found = read(&[
+        ("1/up.sql", "SELECT 1;"),
+        ("1/metadata.yaml", "parents: []"),
+        ("2/up.sql", "SELECT 2;"),
+        ("2/metadata.yaml", "parents: [1"),
+        ("3/up.sql", "SELECT 3;"),
+        ("3/metadata.yaml", "parents: [2]"),
+    ]);
+    assert_eq!(ids(&found), ["1", "3"]);
+    let [first, second] = &said(&found)[..] else { panic!("{found:?}") };
+    assert!(first.starts_with("2/metadata.yaml: this is no YAML"), "{first}");
+    assert_eq!(second, "3/up.sql: `3` needs `2/up.sql` (`2`), which is left out");
+    for (metadata, message) in [
+        ("run_in_transaction = no", "this is no TOML: "),
+        ("run_in_transaction = \"false\"", "`run_in_transaction` is not `true` or `false`"),
+    ] {
+        let found = read(&[
+            ("1_a/up.sql", "SELECT 1;"),
+            ("1_a/metadata.toml", metadata),
+            ("2_b/up.sql", "SELECT 2;"),
+        ]);
+        assert_eq!(ids(&found), ["2_b"]);
+        let [first, second] = &said(&found)[..] else { panic!("{found:?}") };
+        assert!(first.starts_with(&format!("1_a/metadata.toml: {message}")), "{first}");
+        assert_eq!(
+            second,
+            "2_b/up.sql: `2_b` comes behind `1_a/up.sql` (`1_a`), which is left out"
+        );
+    }
+    let found = import(&options(not_utf8("V1__a.sql", "V1__a.sql.conf").path(), None)).unwrap();
+    assert_eq!((ids(&found).len(), found.left_out.len()), (0, 1));
+}
+
+#[test]
+fn golang_migrate_takes_any_extension_and_small_letters_only() {
+    let found = read(&[
+        ("1_a.up.sql", "SELECT 1;"),
+        ("1_a.up.sql.bak", "SELECT 1;"),
+        ("2_b.up.pgsql", "SELECT 2;"),
+        ("2_b.down.SQL", "SELECT 2;"),
+        ("3_c.UP.sql", "SELECT 3;"),
+        ("4_d.up.fizz", "create_table(\"d\") {}"),
+        ("5_e.sql", "SELECT 5;"),
+        ("old/6_f.up.sql", "SELECT 6;"),
+    ]);
+    assert_eq!(ids(&found), ["1_a", "2_b"]);
+    assert!(found.migrations[1].has_down);
+    let unused: Vec<_> = found.unused.iter().map(|it| (&*it.file, &*it.reason)).collect();
+    assert_eq!(
+        unused,
+        [
+            ("3_c.UP.sql", "golang-migrate knows `.up.` and `.down.` in small letters only"),
+            ("5_e.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
+            ("old/6_f.up.sql", "in a directory whose name is no number"),
+        ]
+    );
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    let twice = "it has the version of `1_a.up.sql`, which golang-migrate refuses";
+    assert_eq!(left_out, [twice, "the migration is code (.fizz), not SQL"]);
+}
+
+#[test]
+fn a_directory_without_its_script_is_named() {
+    for (script, layout) in
+        [("up.sql", "diesel"), ("migration.sql", "prisma"), ("up.sql", "sourcegraph")]
+    {
+        let dir = directory(&[
+            (&format!("1_a/{script}"), "SELECT 1;"),
+            ("1_a/metadata.yaml", "parents: []"),
+            ("3_c/down.sql", "SELECT 3;"),
+            ("4_d/notes.txt", ""),
+        ]);
+        fs::create_dir(dir.path().join("2_b")).unwrap();
+        fs::create_dir(dir.path().join(".git")).unwrap();
+        let layout = Layout::ALL.into_iter().find(|it| it.as_str() == layout);
+        let found = import(&options(dir.path(), layout)).unwrap();
+        let parent = dir.path().file_name().unwrap().to_str().unwrap();
+        let expected = [
+            format!("{parent}/2_b: there is no `{script}` in this directory"),
+            format!("3_c/down.sql: there is no `{script}` beside it"),
+            format!("{parent}/4_d: there is no `{script}` in this directory"),
+        ];
+        assert_eq!((ids(&found), said(&found)), (vec!["1_a"], expected.to_vec()), "{layout:?}");
+    }
+}
+
+#[test]
+fn a_plan_of_sqitch_may_name_its_own_project_and_tags_between() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!(
+        "%project=shop\n\na {at}\n@v1 {at}\nb [shop:a other:a] {at}\n@v2 {at}\na [a@v2] {at}\n"
+    );
+    let found = read(&[
+        ("sqitch.plan", &plan),
+        ("deploy/a@v1.sql", "SELECT 0;"),
+        ("deploy/a@v2.sql", "SELECT 1;"),
+        ("deploy/a.sql", "SELECT 3;"),
+        ("deploy/b.sql", "SELECT 2;"),
+    ]);
+    let files: Vec<_> = found.migrations.iter().map(|it| it.files[0].as_str()).collect();
+    assert_eq!(files, ["deploy/a@v2.sql", "deploy/b.sql", "deploy/a.sql"]);
+    assert_eq!(found.migrations[1].dependencies, [found.migrations[0].id.clone()]);
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(left_out, ["`b` requires `other:a`, which is in another project"]);
+}
+
+#[test]
+fn flyway_asks_for_no_description() {
+    let found =
+        read(&[("V1__a.sql", "SELECT 1;"), ("V2.sql", "SELECT 2;"), ("U2.sql", "SELECT 3;")]);
+    assert_eq!((ids(&found), found.unused.len()), (vec!["V1__a", "V2"], 0));
+    assert!(found.migrations[1].has_down && found.left_out.is_empty());
+}
+
+#[test]
+fn node_pg_migrate_orders_by_instants_of_both_forms_and_then_by_name() {
+    let found = read(&[
+        ("1706693400123_b.sql", "-- Up Migration\nSELECT 2;"),
+        ("1706693400123_c.sql", "SELECT 3;"),
+        ("1706693400124_d.sql", "SELECT 4;"),
+        ("20240131093000122_a.sql", "SELECT 1;"),
+    ]);
+    let files: Vec<_> =
+        found.migrations.iter().map(|it| &it.files[0][it.files[0].len() - 5..]).collect();
+    assert_eq!(files, ["a.sql", "b.sql", "c.sql", "d.sql"]);
+    assert!(found.left_out.is_empty());
+    let pair = directory(&[("1_a.up.sql", "SELECT 1;"), ("1_a.down.sql", "SELECT 2;")]);
+    let found = import(&options(pair.path(), Some(Layout::NodePgMigrate))).unwrap();
+    assert_eq!((ids(&found), found.left_out.len()), (vec!["1_a.up"], 1));
+}
+
+#[test]
+fn what_undoes_a_plain_file_is_never_one_that_applies() {
+    let cases = [
+        ("1_a.sql", "1_a.down.sql", "1_a"),
+        ("001.do.a.sql", "001.undo.a.sql", "001.a"),
+        ("up/1_a.sql", "down/1_a.sql", "1_a"),
+        ("1_a.sql", "rollback/1_a.sql", "1_a"),
+    ];
+    for (up, down, id) in cases {
+        let found = read(&[(up, "SELECT 1;"), (down, "SELECT 2;")]);
+        assert_eq!((found.layout, ids(&found)), (Layout::Plain, vec![id]), "{up}");
+        assert!(found.left_out.is_empty() && found.migrations[0].has_down, "{found:?}");
+        assert!(found.migrations[0].text.contains("-- DOWN MIGRATION\nSELECT 2;"));
+    }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_left_out() {
+    let dir = directory(&[("1_a.up.sql", "SELECT 1;")]);
+    for name in ["2_b.up.sql", "notes.txt", ".#1_a.up.sql"] {
+        std::os::unix::fs::symlink("nowhere", dir.path().join(name)).unwrap();
+    }
+    let found = import(&options(dir.path(), None)).unwrap();
+    let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        (ids(&found), left_out),
+        (vec!["1_a"], vec!["cannot read the file: the link leads nowhere"])
+    );
+    let unused: Vec<_> = found.unused.iter().map(|it| it.file.as_str()).collect();
+    assert_eq!(unused, ["notes.txt"]);
+}
+
+/// A directory with a script, and beside it a file that is no text.
+fn not_utf8(script: &str, other: &str) -> TempDir {
+    let dir = directory(&[(script, "SELECT 1;")]);
+    fs::write(dir.path().join(other), b"\xff").unwrap();
+    dir
+}
+
 #[test]
 fn line_ends_and_marks_of_windows_are_as_in_any_file_of_migraph() {
     let found = read(&[("1_a.up.sql", "\u{feff}SELECT 'a',\r\n  'b';\r\n")]);
@@ -239,12 +428,19 @@ fn sql() -> impl Strategy<Value = String> {
 
 /// A name of the kind that some layout looks for.
 fn name() -> impl Strategy<Value = String> {
-    let start =
-        prop_oneof!["[0-9]{1,14}", "[VURB][0-9._]{0,4}", "[a-z_é ]{1,3}", "(deploy|revert)/x"];
+    let start = prop_oneof![
+        "[0-9]{1,14}",
+        "[VURB][0-9._]{0,4}",
+        "[a-z_é ]{1,3}",
+        "(deploy|revert|up|down)/x"
+    ];
     let middle = "(_|__|-|\\.|/)[a-z0-9_.@ é]{0,6}";
     let end = prop_oneof![
         Just(".sql"),
         Just(".up.sql"),
+        Just(".UP.SQL"),
+        Just(".up.pgsql"),
+        Just(".undo.x.sql"),
         Just(".down.sql"),
         Just("/up.sql"),
         Just("/down.sql"),
@@ -269,6 +465,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         Just("-- +goose Up\n"),
         Just("-- +goose Down\n"),
         Just("-- +goose ENVSUB ON\n"),
+        Just("-- +goose StatementBegin\n"),
+        Just("-- +goose StatementEnd\n"),
+        Just("SELECT 2 -- é\n"),
         Just("-- migrate:up\n"),
         Just("-- migrate:down transaction:false\n"),
         Just("-- Up Migration\n"),

@@ -201,7 +201,7 @@ pub(super) struct StatusArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InferArgs {
-    /// Print a patch
+    /// Print a patch for `git apply` or `patch -p1`
     #[arg(long, conflicts_with = "write")]
     pub(super) diff: bool,
     /// Write the dependencies into the headers, and change nothing else

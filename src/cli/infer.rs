@@ -1,5 +1,7 @@
 //! `migraph infer`.
 
+use std::path::{Path, PathBuf};
+
 use super::args::{Format, Global, InferArgs, OrderArg};
 use super::error::{CliError, warnings};
 use super::setup;
@@ -10,6 +12,11 @@ use crate::parse::{Depth, Unlisted};
 use crate::report::document::{Document, InferBody};
 use crate::report::text::count;
 use crate::report::{infer, output};
+
+/// The directory we are in; when it is gone, the root.
+fn here() -> PathBuf {
+    Path::new(".").canonicalize().unwrap_or_else(|_| PathBuf::from("/"))
+}
 
 pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
     let loaded = setup::files_with(global, Depth::Meaning, Unlisted::Nothing)?;
@@ -33,7 +40,7 @@ pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
         Format::Text => {
             warnings(&loaded.warnings);
             output::data(&match (args.diff, args.write) {
-                (true, _) => infer::diff(&inference.changes),
+                (true, _) => infer::diff(&inference.changes, &here()),
                 (_, true) => format!("{} written\n", count(inference.changes.len(), "file")),
                 _ => infer::render(&loaded.graph, &inference),
             });

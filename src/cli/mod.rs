@@ -48,12 +48,13 @@ fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(environment) => environment,
         Err(error) => return CliError::Config(error).report("migraph", form(flag)),
     };
-    let flag = flag.or_else(|| environment.get("MIGRAPH_FORMAT"));
+    let meant = |name: &&str| is_meant(name, &args);
+    let flag = flag.or_else(|| environment.get("MIGRAPH_FORMAT").filter(meant));
     let file = match config_file(&args, &environment) {
         Ok(file) => file,
         Err(error) => return error.report("migraph", form(flag)),
     };
-    let flag = flag.or_else(|| file.get("format"));
+    let flag = flag.or_else(|| file.get("format").filter(meant));
     match parse(&args, &environment, &file) {
         Ok(args) => dispatch(args, &environment, &file),
         // --help and --version are "errors" too; they go to stdout.
@@ -63,6 +64,12 @@ fn run_command(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
         Err(error) => CliError::Usage(Box::new(error)).report("migraph", form(flag)),
     }
+}
+
+/// Whether a format that stands in the environment or in the file is one for this
+/// command: those for findings are `validate`'s alone.
+fn is_meant(format: &str, args: &[OsString]) -> bool {
+    !matches!(Form::named(format), Form::Style(_)) || args.iter().any(|arg| arg == "validate")
 }
 
 /// The configuration file that is named, or the nearest one.
@@ -139,12 +146,14 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
 }
 
 /// `MIGRAPH_JOBS` and its like stand for the flag when it is not given, and behind
-/// them the configuration file.
+/// them the configuration file. A value that only another verb's flag of the name knows
+/// is for that verb.
 fn parse(
     args: &[OsString],
     environment: &Environment,
     file: &ConfigFile,
 ) -> Result<Args, clap::Error> {
+    let all = Args::command();
     let with_environment = |command: clap::Command| {
         command.mut_args(|arg| {
             let long = arg.get_long().unwrap_or_default().to_owned();
@@ -152,7 +161,10 @@ fn parse(
                 // It has an order of variables of its own, which go before the file.
                 "database-url" if config::names_database(environment) => None,
                 "database-url" => file.get(&long),
-                _ => environment.get(&variable_of(&long)).or_else(|| file.get(&long)),
+                _ => {
+                    let set = [environment.get(&variable_of(&long)), file.get(&long)];
+                    set.into_iter().flatten().find(|value| !is_of_another(&all, &arg, value))
+                }
             };
             let value = value.map(str::to_owned);
             match value {
@@ -171,6 +183,15 @@ fn parse(
         .map_err(|error| with_variable(error, environment))?;
     refuse_two_servers(&mut command, &matches)?;
     Args::from_arg_matches(&matches)
+}
+
+fn is_of_another(all: &clap::Command, arg: &clap::Arg, value: &str) -> bool {
+    let takes = |arg: &clap::Arg| {
+        let values = arg.get_possible_values();
+        values.iter().any(|known| known.matches(value, false))
+    };
+    let flags = all.get_subcommands().flat_map(clap::Command::get_arguments);
+    !takes(arg) && flags.filter(|it| it.get_long() == arg.get_long()).any(takes)
 }
 
 /// Names the variable that a value came from: nobody looks for it in the environment.

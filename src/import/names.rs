@@ -173,6 +173,15 @@ pub(super) fn timestamp(digits: &str) -> Option<Timestamp> {
     (1990..2100).contains(&year).then_some(at)
 }
 
+/// A number by which instants can be ordered: one of 17 digits, which is a date and a
+/// time, becomes milliseconds since 1970, and any other stays.
+pub(super) fn instant(number: &Number) -> Number {
+    let digits = number.as_str();
+    let at = timestamp(digits).filter(|_| digits.len() == 17);
+    let text = at.map(|at| format!("{}{}", at.as_second(), &digits[14..]));
+    text.map_or_else(|| number.clone(), Number)
+}
+
 fn civil(digits: &str) -> Option<Timestamp> {
     let part = |from: usize, to: usize| digits.get(from..to);
     let text = format!(
@@ -223,6 +232,8 @@ mod tests {
         assert!(number("9") < number("10") && number("0010") == number("10"));
         assert!(number("99999999999999999999999") > number("1"));
         assert_eq!(Number::read("x1").map(|it| it.1), None);
+        assert_eq!(instant(&number("20240131093000123")), number("1706693400123"));
+        assert_eq!(instant(&number("20240131093000")), number("20240131093000"));
     }
 
     #[test]

@@ -52,6 +52,19 @@ impl Piece {
         Self { source: Arc::clone(source), parts }
     }
 
+    /// The same with a `;` behind each of these places in the file.
+    pub(super) fn terminated(mut self, places: &[usize]) -> Self {
+        for place in places {
+            let has = |part: &Part| matches!(part, Part::Kept(span) if span.start < *place && *place <= span.end);
+            if let Some(index) = self.parts.iter().position(has)
+                && let Part::Kept(span) = self.parts[index]
+            {
+                self.split(index, place - span.start, ";");
+            }
+        }
+        self
+    }
+
     /// The text.
     pub(super) fn text(&self) -> String {
         self.parts.iter().map(|part| part.text(&self.source)).collect()
@@ -109,17 +122,20 @@ impl Piece {
         for index in 0..self.parts.len() {
             let part = self.parts[index];
             let length = part.text(&self.source).len();
-            if let Part::Kept(span) = part
-                && (at..at + length).contains(&offset)
-            {
-                let middle = span.start + offset - at;
-                let (before, behind) = (Span::new(span.start, middle), Span::new(middle, span.end));
-                let new = [Part::Kept(before), Part::Added(REMARK), Part::Kept(behind)];
-                self.parts.splice(index..=index, new);
-                return;
+            if matches!(part, Part::Kept(_)) && (at..at + length).contains(&offset) {
+                return self.split(index, offset - at, REMARK);
             }
             at += length;
         }
+    }
+
+    /// Puts `added` into a part of the file, so far behind its beginning.
+    fn split(&mut self, index: usize, behind: usize, added: &'static str) {
+        let Part::Kept(span) = self.parts[index] else { return };
+        let middle = span.start + behind;
+        let (before, behind) = (Span::new(span.start, middle), Span::new(middle, span.end));
+        self.parts
+            .splice(index..=index, [Part::Kept(before), Part::Added(added), Part::Kept(behind)]);
     }
 }
 

@@ -142,9 +142,9 @@ pub(super) fn malformed(source: &Arc<Source>, span: Span, why: impl Into<String>
 }
 
 /// Migrations are code in these.
-const LANGUAGES: [&str; 20] = [
-    "go", "js", "cjs", "mjs", "ts", "cts", "mts", "py", "rb", "java", "class", "kt", "groovy",
-    "scala", "rs", "php", "pl", "sh", "cs", "exs",
+const LANGUAGES: [&str; 21] = [
+    "fizz", "go", "js", "cjs", "mjs", "ts", "cts", "mts", "py", "rb", "java", "class", "kt",
+    "groovy", "scala", "rs", "php", "pl", "sh", "cs", "exs",
 ];
 
 /// True when the file's ending is that of a program.

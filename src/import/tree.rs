@@ -1,4 +1,4 @@
-//! The files of the directory that is imported.
+//! The files of the directory that is imported, and the directories in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::ImportError;
 use crate::load;
 
-/// One file.
+/// One file, or a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct File {
     /// Its path below the directory, with `/`. A name that is no UTF-8 has
@@ -42,6 +42,8 @@ impl File {
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) files: Vec<File>,
+    /// The directories right below it, also empty ones.
+    pub(super) dirs: Vec<File>,
 }
 
 impl Tree {
@@ -50,23 +52,28 @@ impl Tree {
         if !fs::metadata(dir).is_ok_and(|it| it.is_dir()) {
             return Err(ImportError::NoDirectory(dir.to_owned()));
         }
-        let visible = |entry: &DirEntry| {
-            entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-        };
-        let (mut files, mut problems) = (Vec::new(), Vec::new());
+        let visible = |entry: &DirEntry| entry.depth() == 0 || !load::is_hidden(entry.path());
+        let (mut files, mut dirs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for entry in WalkDir::new(dir).follow_links(true).into_iter().filter_entry(visible) {
             match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => files.push(entry.into_path()),
-                Err(error) => problems.extend(load::walk_problem(dir, &error)),
+                Ok(entry) if entry.file_type().is_dir() => {
+                    dirs.extend((entry.depth() == 1).then(|| file(dir, entry.into_path())));
+                }
+                Ok(entry) => files.push(file(dir, entry.into_path())),
+                Err(error) if error.path().is_some_and(load::is_hidden) => {}
+                Err(error) => match load::walk_problem(dir, &error) {
+                    Some(problem) => problems.push(problem),
+                    // A link that leads nowhere: whoever reads it will say so.
+                    None => files.extend(error.path().map(|path| file(dir, path.to_owned()))),
+                },
             }
         }
         if !problems.is_empty() {
             return Err(ImportError::Unreadable(problems));
         }
-        let mut files: Vec<_> = files.into_iter().map(|path| file(dir, path)).collect();
         files.sort();
-        Ok(Self { files })
+        dirs.sort();
+        Ok(Self { files, dirs })
     }
 
     /// The file of that name.

@@ -1,6 +1,6 @@
 //! Another `@dependencies` in a file, and every other byte as it was.
 
-use crate::model::{Header, MigrationId, Source};
+use crate::model::{Header, MigrationId, Source, Span};
 
 /// Longer lists are broken into lines of at most so many columns.
 const WIDTH: usize = 100;
@@ -8,9 +8,9 @@ const WIDTH: usize = 100;
 /// The bytes of a file, `raw`, with `@dependencies` set to `ids`. `source` and `header`
 /// are what was read from them.
 ///
-/// An entry that is there is replaced where it stands; without one, a line is put
-/// before everything else. Line ends are those of the file, and a byte order mark
-/// stays.
+/// What stands between the brackets is replaced, in the layout that it has; without an
+/// entry, a line is put before everything else. Line ends are those of the file, and a
+/// byte order mark stays.
 pub fn with_dependencies(
     raw: &str,
     (source, header): (&Source, &Header),
@@ -19,21 +19,24 @@ pub fn with_dependencies(
     let ending = if raw.contains("\r\n") { "\r\n" } else { "\n" };
     let Some(at) = header.dependencies_at else {
         let (mark, text) = raw.split_at(raw.len() - raw.trim_start_matches('\u{feff}').len());
-        return format!("{mark}{}{ending}{text}", entry("-- ", ids, ending));
+        let list = Layout::on_one_line().list("-- @dependencies: [", ids);
+        let entry = format!("-- @dependencies: [{list}]").replace('\n', ending);
+        return format!("{mark}{entry}{ending}{text}");
     };
-    let first = source.location(at.start).line - 1;
-    let last = source.location(at.end).line - 1;
-    let line_start = source.text()[..at.start].rfind('\n').map_or(0, |end| end + 1);
-    let written = &source.text()[line_start..at.end];
-    let prefix = written.split('@').next().unwrap_or("-- ");
-    let behind = source.text()[at.end..].split('\n').next().unwrap_or_default();
+    let text = source.text();
+    let inside = inside(text, at);
+    let first = source.location(inside.start).line - 1;
+    let last = source.location(inside.end).line - 1;
+    let line_start = text[..at.start].rfind('\n').map_or(0, |end| end + 1);
+    let head = &text[line_start..inside.start];
+    let items = Layout::of(text, inside, header).list(head, ids);
+    let behind = text[inside.end..].split('\n').next().unwrap_or_default();
     let mut out = String::with_capacity(raw.len() + 64);
     for (number, line) in raw.split_inclusive('\n').enumerate() {
         if number == first {
             // Of a first line, the byte order mark.
             out.push_str(&line[..line.len() - line.trim_start_matches('\u{feff}').len()]);
-            out.push_str(&entry(prefix, ids, ending));
-            out.push_str(behind);
+            out.push_str(&format!("{head}{items}{behind}").replace('\n', ending));
         }
         if number == last {
             let end = line.len() - line.trim_end_matches(['\r', '\n']).len();
@@ -46,26 +49,102 @@ pub fn with_dependencies(
     out
 }
 
-/// The entry, without a line end behind it.
-fn entry(prefix: &str, ids: &[&MigrationId], ending: &str) -> String {
-    let names: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
-    let line = format!("{prefix}@dependencies: [{}]", names.join(", "));
-    if line.chars().count() <= WIDTH {
-        return line;
+/// What stands between the brackets of the entry; neither a key nor an id has one.
+fn inside(text: &str, entry: Span) -> Span {
+    let start = text[entry.start..].find('[').map_or(entry.end, |at| entry.start + at + 1);
+    let end = text[start..].find(']').map_or(entry.end, |at| start + at);
+    Span::new(start, end)
+}
+
+/// How a list is written, but for its items and the commas between them.
+struct Layout {
+    /// Before the first item.
+    before: String,
+    /// Between two items, where a line is broken; `None` to break none.
+    line_break: Option<String>,
+    /// Whether each item has a line of its own.
+    each: bool,
+    /// Around each item: nothing or quotes.
+    quote: String,
+    /// Behind the last item.
+    behind: String,
+}
+
+impl Layout {
+    fn on_one_line() -> Self {
+        let (before, behind) = (String::new(), String::new());
+        Self { before, line_break: None, each: false, quote: String::new(), behind }
     }
-    let mut out = format!("{prefix}@dependencies: [");
-    let mut width = usize::MAX;
-    for (at, name) in names.iter().enumerate() {
-        let item = if at + 1 < names.len() { format!("{name},") } else { (*name).to_owned() };
-        if width.saturating_add(item.len() + 1) > WIDTH {
-            out = out + ending + prefix + "    " + &item;
-            width = prefix.len() + 4 + item.len();
-        } else {
-            out = out + " " + &item;
-            width += item.len() + 1;
+
+    /// Over lines that begin with `prefix`, as many items on each as it can have.
+    fn over_lines(prefix: &str, quote: &str) -> Self {
+        let line_break = format!("\n{prefix}    ");
+        Self {
+            before: line_break.clone(),
+            line_break: Some(line_break),
+            each: false,
+            quote: quote.to_owned(),
+            behind: format!("\n{prefix}"),
         }
     }
-    out + ending + prefix + "]"
+
+    /// That of the list which stands `inside` of the brackets.
+    fn of(text: &str, inside: Span, header: &Header) -> Self {
+        let items: Vec<Span> = header.dependencies.iter().map(|item| item.span).collect();
+        let (Some(first), Some(last)) = (items.first(), items.last()) else {
+            return Self::on_one_line();
+        };
+        let without = |from: usize, to: usize, marks: &[char]| text[from..to].replace(marks, "");
+        let before = without(inside.start, first.start, &['"', '\'']);
+        let behind = without(last.end, inside.end, &['"', '\'']);
+        let gaps: Vec<_> = items
+            .windows(2)
+            .map(|pair| without(pair[0].end, pair[1].start, &['"', '\'', ',']))
+            .collect();
+        let breaks = gaps.iter().chain([&before]).filter(|gap| gap.contains('\n'));
+        let line_break = breaks.min_by_key(|gap| gap.len()).cloned();
+        let each = line_break.is_some() && gaps.iter().all(|gap| gap.contains('\n'));
+        let quote = text[..first.start].chars().next_back().filter(|c| "\"'".contains(*c));
+        Self {
+            before,
+            line_break,
+            each,
+            quote: quote.map(String::from).unwrap_or_default(),
+            behind,
+        }
+    }
+
+    /// The items behind `head`, which ends in the bracket. One line that gets too long is
+    /// broken.
+    fn list(&self, head: &str, ids: &[&MigrationId]) -> String {
+        if ids.is_empty() {
+            return String::new();
+        }
+        let list = self.filled(head, ids);
+        let line = || format!("{head}{list}]");
+        if self.line_break.is_none() && !list.contains('\n') && line().chars().count() > WIDTH {
+            let prefix = head.split('@').next().unwrap_or("-- ");
+            return Self::over_lines(prefix, &self.quote).filled(head, ids);
+        }
+        list
+    }
+
+    fn filled(&self, head: &str, ids: &[&MigrationId]) -> String {
+        let mut out = format!("{head}{}", self.before);
+        for (at, id) in ids.iter().enumerate() {
+            let comma = if at + 1 < ids.len() { "," } else { "" };
+            let item = format!("{0}{id}{0}{comma}", self.quote);
+            let line = out.rsplit('\n').next().unwrap_or_default();
+            let full = || line.chars().count() + 1 + item.len() > WIDTH;
+            match &self.line_break {
+                _ if at == 0 => {}
+                Some(line_break) if self.each || full() => out.push_str(line_break),
+                _ => out.push(' '),
+            }
+            out.push_str(&item);
+        }
+        out.split_off(head.len()) + &self.behind
+    }
 }
 
 #[cfg(test)]
@@ -103,11 +182,6 @@ mod tests {
                 "  --@dependencies: [b, c]\nSELECT 1;",
             ),
             (
-                "a list over lines becomes one",
-                "-- @dependencies: [\n--   a,\n--   b\n-- ]\n\nSELECT 1;",
-                "-- @dependencies: [b, c]\n\nSELECT 1;",
-            ),
-            (
                 "a header without one",
                 "-- @name: X\nSELECT 1;",
                 "-- @dependencies: [b, c]\n-- @name: X\nSELECT 1;",
@@ -130,11 +204,45 @@ mod tests {
     }
 
     #[test]
+    fn the_layout_of_a_list_stays() {
+        let cases = [
+            (
+                "a list over lines stays one",
+                "-- @dependencies: [\n--   a\n-- ]\n\nSELECT 1;",
+                "-- @dependencies: [\n--   b,\n--   c\n-- ]\n\nSELECT 1;",
+            ),
+            (
+                "in its own layout",
+                "-- @dependencies: ['a',\r\n--\t'd',\r\n--\r\n--\t'e',] (a remark [x])\r\nSELECT 1;",
+                "-- @dependencies: ['b',\r\n--\t'c',] (a remark [x])\r\nSELECT 1;",
+            ),
+            (
+                "several on a line",
+                "-- @dependencies: [a, d,\n--   e, f\n-- ]\nSELECT 1;",
+                "-- @dependencies: [b, c\n-- ]\nSELECT 1;",
+            ),
+            (
+                "a remark stays",
+                "-- @dependencies: [ a ]  (needs its table)\nSELECT 1;",
+                "-- @dependencies: [ b, c ]  (needs its table)\nSELECT 1;",
+            ),
+        ];
+        for (why, raw, expected) in cases {
+            assert_eq!(rewritten(raw, &["b", "c"]), expected, "{why}");
+            assert_eq!(rewritten(expected, &["b", "c"]), expected, "{why}, twice");
+        }
+    }
+
+    #[test]
     fn a_long_list_is_broken_and_read_again() {
         let ids: Vec<_> = (0..30).map(|n| format!("{n:04}_a_rather_long_name")).collect();
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let text = rewritten("-- @dependencies: []\nSELECT 1;", &ids);
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        assert!(text.contains("0029_a_rather_long_name\n-- ]\nSELECT 1;"), "{text}");
+        let remarked = rewritten("-- @dependencies: [a] (why)\nSELECT 1;", &ids);
+        assert_eq!(remarked, text.replace(']', "] (why)"));
+        assert_eq!(rewritten(&text, &[]), "-- @dependencies: []\nSELECT 1;");
         let file = parse("0099_x.sql".into(), text.clone().into_bytes(), Depth::Tokens);
         let found: Vec<_> = file.header.dependencies.iter().map(|it| it.id.as_str()).collect();
         assert_eq!(found, ids);

@@ -55,7 +55,8 @@ impl<'a> StatementTokens<'a> {
 ///
 /// The rules are psql's (`src/fe_utils/psqlscan.l`): inside
 /// `CREATE [OR REPLACE] FUNCTION|PROCEDURE`, `BEGIN` and `CASE` open and `END`
-/// closes a body. Empty statements (`;;`) are left out.
+/// closes a body. Empty statements (`;;`) are left out. A command of psql stands by
+/// itself: what is around it keeps its meaning, and the command alone is refused.
 pub fn statements<'a>(source: &'a str, tokens: &'a [Token]) -> Vec<StatementTokens<'a>> {
     let mut found: Vec<StatementTokens<'a>> = Vec::new();
     let mut scan = Scan::default();
@@ -67,6 +68,14 @@ pub fn statements<'a>(source: &'a str, tokens: &'a [Token]) -> Vec<StatementToke
             if let Some(copy) = found.last_mut().filter(|_| first.is_none()) {
                 copy.data = Some(token.span());
             }
+            continue;
+        }
+        if token.kind == TokenKind::Backslash {
+            if let Some(start) = first.take() {
+                found.push(StatementTokens { source, tokens: &tokens[start..=last], data: None });
+            }
+            found.push(StatementTokens { source, tokens: &tokens[at..=at], data: None });
+            scan = Scan::default();
             continue;
         }
         let ends = scan.ends_statement(source, *token);
@@ -194,8 +203,10 @@ mod tests {
 
     #[test]
     fn a_semicolon_ends_a_statement_unless_it_is_inside_something() {
-        let cases: [(&str, &[&str]); 8] = [
+        let cases: [(&str, &[&str]); 10] = [
             ("", &[]),
+            ("\\set x 1\nbegin; select 1;", &["\\set x 1", "begin;", "select 1;"]),
+            ("select 1 \\gexec\n; commit", &["select 1", "\\gexec", "commit"]),
             (" -- only a remark\n;;", &[]),
             ("select 1; select ';' /* ; */;", &["select 1;", "select ';' /* ; */;"]),
             ("select 1", &["select 1"]),

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::super::Layout;
 use super::super::piece::{Piece, lines};
 use super::super::reading::{Cut, Reading, malformed};
-use super::sectioned::{self, Rules};
+use super::sectioned::{self, Order, Rules};
 use crate::model::{Diagnostic, Source, Span};
 
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
-    let rules = Rules { layout: Layout::Dbmate, by_number: false, cut };
+    let rules = Rules { layout: Layout::Dbmate, order: Order::Name, cut };
     sectioned::read(reading, &rules);
 }
 

@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use toml::Table;
+use toml::de::Error;
 
 use super::super::Layout;
 use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
-use super::directories::{directories, rest_is_unused};
+use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
 /// Reads the directory.
@@ -35,18 +36,17 @@ fn migration(reading: &mut Reading<'_>, dir: &str, mut files: BTreeMap<&str, &Fi
     let metadata = files.remove("metadata.toml");
     rest_is_unused(reading, files);
     let Some(up) = up else {
-        for file in down.into_iter().chain(metadata) {
-            reading.leave_out(file, Code::MissingUp, "there is no `up.sql` beside it");
-        }
-        return;
+        let beside: Vec<_> = down.into_iter().chain(metadata).collect();
+        return without_up(reading, dir, ("up.sql", &beside));
     };
     let name = dir.split_once('_').map_or("", |(_, name)| name);
+    let in_transaction = metadata.map_or(Some(true), |it| in_transaction(reading, it));
     let mut entry = Entry {
         label: Label::plain(dir),
         title: names::title(name),
         timestamp: names::timestamp(&digits(&version(dir))),
-        outside_transaction: metadata.is_some_and(|it| says_no_transaction(reading, it)),
-        up: reading.whole(up),
+        outside_transaction: in_transaction == Some(false),
+        up: in_transaction.and_then(|_| reading.whole(up)),
         ..Entry::default()
     };
     entry.files.extend([Some(up), down, metadata].into_iter().flatten().map(|it| it.name.clone()));
@@ -59,15 +59,24 @@ fn digits(version: &str) -> String {
     version.chars().take(14).collect()
 }
 
-fn says_no_transaction(reading: &mut Reading<'_>, metadata: &File) -> bool {
-    let Some(source) = reading.source(metadata) else { return false };
-    match source.text().parse::<Table>() {
-        Ok(table) => table.get("run_in_transaction").and_then(toml::Value::as_bool) == Some(false),
-        Err(error) => {
-            let message = format!("this is no TOML: {}", error.message());
-            let problem = Diagnostic::error(Code::UnreadableLayout, message);
-            reading.problems.push(problem.at(Place::file(&source)));
-            false
-        }
+/// Whether it is run in a transaction; `None` when that cannot be known: diesel takes
+/// what it cannot read for nothing, and its author did not write nothing.
+fn in_transaction(reading: &mut Reading<'_>, metadata: &File) -> Option<bool> {
+    let source = reading.source(metadata)?;
+    let said = said(source.text()).map_err(|why| {
+        let problem = Diagnostic::error(Code::UnreadableLayout, why);
+        reading.problems.push(problem.at(Place::file(&source)));
+    });
+    said.ok()
+}
+
+fn said(metadata: &str) -> Result<bool, String> {
+    let table: Table =
+        metadata.parse().map_err(|error: Error| format!("this is no TOML: {}", error.message()))?;
+    match table.get("run_in_transaction") {
+        None => Ok(true),
+        Some(value) => value
+            .as_bool()
+            .ok_or_else(|| "`run_in_transaction` is not `true` or `false`".to_owned()),
     }
 }

@@ -1,7 +1,7 @@
 //! Flyway, and refinery, which uses its names.
 //!
-//! `V{version}__{description}.sql` is applied once, in the order of the version's
-//! numbers; `U…` undoes it; `R__…` is run again whenever it changes; `B…` stands for
+//! `V{version}__{description}.sql`, or `V{version}.sql`, is applied once, in the order of
+//! the version's numbers; `U…` undoes it; `R__…` is run again whenever it changes; `B…` stands for
 //! all versions up to its own; other files may be callbacks
 //! (<https://documentation.red-gate.com/fd/migrations-184127470.html>). `${name}` is a
 //! placeholder. A file is run in a transaction, but for one whose statements cannot be,
@@ -38,22 +38,25 @@ struct Name<'a> {
 fn name(base: &str) -> Option<Name<'_>> {
     let (stem, _extension) = base.rsplit_once('.')?;
     let kind = stem.chars().next().filter(|kind| "VURB".contains(*kind))?;
-    let (version, description) = stem[1..].split_once("__")?;
+    let (version, description) = stem[1..].split_once("__").unwrap_or((&stem[1..], ""));
     let joint = if version.contains('.') { "." } else { "_" };
     let numbers = |text: &str| {
         let whole = |part| Number::read(part).filter(|(_, rest)| rest.is_empty());
         text.split(['.', '_']).map(|part| whole(part).map(|it| it.0)).collect::<Option<Vec<_>>>()
     };
     match (kind, version) {
-        ('R', "") => Some(Name { kind, version: vec![], joint, description }),
+        ('R', "") if !description.is_empty() => {
+            Some(Name { kind, version: vec![], joint, description })
+        }
         ('R', _) => None,
         _ => Some(Name { kind, version: numbers(version)?, joint, description }),
     }
 }
 
-/// True for a file that has a version of Flyway's.
+/// True for a file that has a version and a description of Flyway's.
 pub(in super::super) fn is_versioned(base: &str) -> bool {
-    base.strip_suffix(".sql").is_some() && name(base).is_some_and(|it| it.kind == 'V')
+    let is_described = |it: Name<'_>| it.kind == 'V' && base.contains("__");
+    base.strip_suffix(".sql").is_some() && name(base).is_some_and(is_described)
 }
 
 /// A version for comparing: `1` is `1.0`.
@@ -135,20 +138,24 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
         title: names::title(name.description),
         timestamp: name.version.first().and_then(|it| names::timestamp(it.as_str())),
         files: vec![file.name.clone()],
-        outside_transaction: settings.outside_transaction,
+        outside_transaction: settings.is_some_and(|it| it.outside_transaction),
         ..Entry::default()
     };
     entry.label = Label {
         prefix: "V",
         numbers: name.version,
         joint: name.joint,
-        rest: format!("__{}", name.description),
+        rest: if name.description.is_empty() {
+            String::new()
+        } else {
+            format!("__{}", name.description)
+        },
     };
-    entry.up = script(reading, file, &settings);
+    entry.up = settings.and_then(|settings| script(reading, file, settings));
     if let Some(undo) = group.undo.first() {
         let settings = self::settings(reading, undo);
         entry.files.push(undo.name.clone());
-        entry.down = script(reading, undo, &settings);
+        entry.down = settings.and_then(|settings| script(reading, undo, settings));
     }
     for second in group.undo.iter().skip(1) {
         same_version(reading, second, group.undo[0], Layout::Flyway);
@@ -157,16 +164,20 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
 }
 
 /// What a script's own configuration says.
+#[derive(Clone, Copy)]
 struct Settings {
     outside_transaction: bool,
     placeholders: bool,
     conditional: bool,
 }
 
-fn settings(reading: &mut Reading<'_>, file: &File) -> Settings {
+/// `None` when it cannot be read, which is said.
+fn settings(reading: &mut Reading<'_>, file: &File) -> Option<Settings> {
     let tree = reading.tree;
-    let configuration = tree.get(&format!("{}.conf", file.name));
-    let source = configuration.and_then(|file| reading.source(file));
+    let source = match tree.get(&format!("{}.conf", file.name)) {
+        Some(configuration) => Some(reading.source(configuration)?),
+        None => None,
+    };
     let is = |key: &str, wanted: &str| {
         let text = source.as_ref().map_or("", |source| source.text());
         let value = |line: &str| {
@@ -175,14 +186,14 @@ fn settings(reading: &mut Reading<'_>, file: &File) -> Settings {
         };
         text.lines().find_map(value)
     };
-    Settings {
+    Some(Settings {
         outside_transaction: is("executeInTransaction", "false") == Some(true),
         placeholders: is("placeholderReplacement", "false") != Some(true),
         conditional: is("shouldExecute", "true") == Some(false),
-    }
+    })
 }
 
-fn script(reading: &mut Reading<'_>, file: &File, settings: &Settings) -> Option<Piece> {
+fn script(reading: &mut Reading<'_>, file: &File, settings: Settings) -> Option<Piece> {
     if is_code(file) {
         reading.leave_out_code(file);
         return None;
@@ -225,6 +236,8 @@ mod tests {
             ("B7__all.sql", Some("B 7 all")),
             ("V1__A.java", Some("V 1 A")),
             ("V20240131093000__x.sql", Some("V 20240131093000 x")),
+            ("V2.1.sql", Some("V 2.1 ")),
+            ("R__.sql", None),
             ("V1_a.sql", None),
             ("V__a.sql", None),
             ("Vx__a.sql", None),

@@ -1,8 +1,9 @@
 //! goose: annotations in one file.
 //!
 //! `-- +goose Up` and `-- +goose Down` begin the sections; `StatementBegin` and
-//! `StatementEnd` hold statements with semicolons in them together, which migraph's
-//! lexer does without help; `NO TRANSACTION` runs every statement by itself, else a
+//! `StatementEnd` hold what is sent as one together, whatever semicolons are in it. To
+//! migraph's lexer the semicolons tell enough, but for the last, which goose does not
+//! ask for and which is added; `NO TRANSACTION` runs every statement by itself, else a
 //! file is one transaction; `ENVSUB ON` puts environment variables in
 //! (<https://pressly.github.io/goose/documentation/annotations/>). Files run in the
 //! order of the number before the first `_`.
@@ -13,12 +14,13 @@ use super::super::Layout;
 use super::super::piece::{Piece, lines};
 use super::super::reading::{Cut, Reading, malformed};
 use super::super::template::shell_variable;
-use super::sectioned::{self, Rules};
+use super::sectioned::{self, Order, Rules};
 use crate::model::{Code, Diagnostic, Place, Source, Span};
+use crate::syntax::{TokenKind, lex};
 
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
-    let rules = Rules { layout: Layout::Goose, by_number: true, cut };
+    let rules = Rules { layout: Layout::Goose, order: Order::Number, cut };
     sectioned::read(reading, &rules);
 }
 
@@ -51,6 +53,10 @@ struct Cutter<'a> {
     down: Option<Vec<Span>>,
     outside_transaction: bool,
     substitutes: bool,
+    /// Where the block begins that is open.
+    block: Option<Span>,
+    /// Where blocks end that have no semicolon there.
+    unterminated: Vec<usize>,
 }
 
 fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
@@ -62,6 +68,8 @@ fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
         down: None,
         outside_transaction: false,
         substitutes: false,
+        block: None,
+        unterminated: vec![],
     };
     for (span, line) in lines(source) {
         match annotation(line) {
@@ -69,11 +77,15 @@ fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
             None => cutter.line(span, line)?,
         }
     }
+    if let Some(open) = cutter.block {
+        return Err(malformed(source, open, "there is no `-- +goose StatementEnd` for this"));
+    }
     let missing = || malformed(source, Span::at(0), "there is no line `-- +goose Up`");
     let up = cutter.up.ok_or_else(missing)?;
+    let unterminated = cutter.unterminated;
     Ok(Cut {
-        up: Piece::of(source, cutter.before.into_iter().chain(up)),
-        down: cutter.down.map(|spans| Piece::of(source, spans)),
+        up: Piece::of(source, cutter.before.into_iter().chain(up)).terminated(&unterminated),
+        down: cutter.down.map(|spans| Piece::of(source, spans).terminated(&unterminated)),
         outside_transaction: cutter.outside_transaction,
     })
 }
@@ -81,6 +93,13 @@ fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
 impl Cutter<'_> {
     fn annotated(&mut self, span: Span, words: &str) -> Result<(), Diagnostic> {
         match words {
+            // Older ones take it for a plain comment.
+            _ if self.source.slice(span).starts_with(char::is_whitespace) => {
+                return Err(malformed(self.source, span, "goose refuses blanks before this"));
+            }
+            "up" | "down" | "statementbegin" if self.block.is_some() => {
+                return Err(malformed(self.source, span, "the block before it is still open"));
+            }
             "up" if self.up.is_none() => {
                 self.section = Section::Up;
                 self.up = Some(vec![]);
@@ -95,10 +114,24 @@ impl Cutter<'_> {
             "no transaction" => self.outside_transaction = true,
             "envsub on" => self.substitutes = true,
             "envsub off" => self.substitutes = false,
-            "statementbegin" | "statementend" => {}
+            "statementbegin" => self.block = Some(span),
+            "statementend" => match self.block.take() {
+                Some(begin) => self.terminate(Span::new(begin.end, span.start)),
+                None => return Err(malformed(self.source, span, "no block is open here")),
+            },
             _ => return Err(malformed(self.source, span, "goose has no such annotation")),
         }
         Ok(())
+    }
+
+    /// Notes where a block ends, unless it has a semicolon there.
+    fn terminate(&mut self, block: Span) {
+        let text = self.source.slice(block);
+        let tokens = lex(text).tokens;
+        let last = tokens.iter().rev().find(|token| token.kind.is_significant());
+        if let Some(last) = last.filter(|token| token.kind != TokenKind::Semicolon) {
+            self.unterminated.push(block.start + last.span().end);
+        }
     }
 
     fn line(&mut self, span: Span, line: &str) -> Result<(), Diagnostic> {
@@ -148,6 +181,23 @@ mod tests {
                 "-- x\n-- +goose Up\n-- +goose StatementBegin\na;\n-- +goose StatementEnd\n-- y",
                 "-- x\na;\n-- y|None|false",
             ),
+            (
+                "-- +goose Up\n-- +goose StatementBegin\na; b -- ;\n-- +goose StatementEnd\nc;\n-- +goose Down\n-- +goose StatementBegin\nd\n-- +goose StatementEnd",
+                "a; b; -- ;\nc;|Some(\"d;\")|false",
+            ),
+            (
+                "-- +goose Up\n-- +goose StatementBegin\n-- y\n-- +goose StatementEnd\nb;",
+                "-- y\nb;|None|false",
+            ),
+            (
+                "-- +goose Up\n-- +goose StatementBegin\na;",
+                "there is no `-- +goose StatementEnd` for this",
+            ),
+            (
+                "-- +goose Up\n-- +goose StatementBegin\na;\n-- +goose Down",
+                "the block before it is still open",
+            ),
+            ("-- +goose Up\na;\n-- +goose StatementEnd", "no block is open here"),
             ("-- +goose Up\n-- +goose ENVSUB ON\na $1 $$;", "a $1 $$;|None|false"),
             ("-- +goose Up\n-- +goose ENVSUB ON\na ${B};", "goose puts a variable in here"),
             ("-- +goose Up\na ${B};", "a ${B};|None|false"),
@@ -155,6 +205,7 @@ mod tests {
             ("-- a", "there is no line `-- +goose Up`"),
             ("-- +goose Up\n-- +goose Up", "goose refuses a second one of these"),
             ("-- +goose Left", "goose has no such annotation"),
+            ("-- +goose Up\na;\n -- +goose Down\nb;", "goose refuses blanks before this"),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected, "{text}");

@@ -35,6 +35,9 @@ const DOWN: [&str; 8] = [
 const UP: [&str; 6] =
     ["--+migrateup", "--+micrateup", "--+gooseup", "--migrate:up", "--ramblerup", "--!ups"];
 
+/// node-pg-migrate's words are anybody's: only a line that has no others is a mark.
+const WORDS: [&str; 2] = ["--downmigration", "--upmigration"];
+
 /// Lines that keep a script out of a transaction.
 const NO_TRANSACTION: [&str; 4] = [
     "--postgres-migrationsdisable-transaction",
@@ -54,6 +57,10 @@ fn begins(line: &str, marks: &[&str]) -> bool {
     squeezed(line).is_some_and(|it| marks.iter().any(|mark| it.starts_with(mark)))
 }
 
+fn is(line: &str, words: &str) -> bool {
+    squeezed(line).is_some_and(|it| it == words)
+}
+
 /// A file cut at the comment with which the way back begins; as a whole without one.
 ///
 /// # Errors
@@ -63,11 +70,13 @@ pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
     let outside_transaction = lines(source)
         .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
         .any(|(_, line)| begins(line, &NO_TRANSACTION));
-    let mut back = lines(source).skip_while(|(_, line)| !begins(line, &DOWN));
+    let [down, up] = WORDS;
+    let is_back = |line: &str| begins(line, &DOWN) || is(line, down);
+    let mut back = lines(source).skip_while(|(_, line)| !is_back(line));
     let Some((mark, _)) = back.next() else {
         return Ok(Cut { up: Piece::whole(source), down: None, outside_transaction });
     };
-    if let Some((at, _)) = back.find(|(_, line)| begins(line, &UP)) {
+    if let Some((at, _)) = back.find(|(_, line)| begins(line, &UP) || is(line, up)) {
         let why = "a second way forth stands behind the way back: put all of it before";
         return Err(malformed(source, at, why));
     }
@@ -102,6 +111,8 @@ mod tests {
             ("---- tern: disable-tx ----\na;", "---- tern: disable-tx ----\na;|None|true"),
             ("-- +migrate Up\na;\n-- +migrate Down\nb;", "-- +migrate Up\na;|Some(\"b;\")|false"),
             ("-- +migrate Up notransaction\na;", "-- +migrate Up notransaction\na;|None|true"),
+            ("a;\n-- Down Migration\nb;", "a;|Some(\"b;\")|false"),
+            ("-- down migration: none\na;", "-- down migration: none\na;|None|false"),
             ("-- // x\na;\n-- //@UNDO\nb;", "-- // x\na;|Some(\"b;\")|false"),
             ("-- atlas:txmode none\n\na;", "-- atlas:txmode none\n\na;|None|true"),
             ("a;\n-- atlas:txmode none", "a;\n-- atlas:txmode none|None|false"),

@@ -2,8 +2,10 @@
 //!
 //! When every file begins with a number, the numbers order them (also those of
 //! directories above them); else their names do. A file called like another with
-//! `down`, `rollback` or `undo` behind its name undoes that one. Comments of tools
-//! with such files are known ([`super::marks`]).
+//! `down`, `rollback` or `undo` behind its name undoes that one, and so does one that
+//! lies in a directory of such a name; and Postgrator's `1.undo.x.sql` undoes
+//! `1.do.x.sql` (<https://www.npmjs.com/package/postgrator>). Comments of tools with such
+//! files are known ([`super::marks`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +18,61 @@ use crate::model::Code;
 /// How a script that undoes another is called.
 const DOWN: [&str; 3] = ["down", "rollback", "undo"];
 
+/// A file's path in its parts.
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    /// The path without ending, and without directories that say the direction.
+    stem: String,
+    /// The same without anything that says the direction.
+    of: String,
+    undoes: bool,
+}
+
+impl Name {
+    fn of(file: &File) -> Self {
+        let path = file.name.strip_suffix(".sql").unwrap_or(&file.name);
+        let (dirs, base) = path.rsplit_once('/').unwrap_or(("", path));
+        let is_down = |dir: &str| DOWN.contains(&dir);
+        let stem: String = dirs
+            .split('/')
+            .filter(|dir| !dir.is_empty() && !is_down(dir) && *dir != "up")
+            .flat_map(|dir| [dir, "/"])
+            .chain([base])
+            .collect();
+        let (of, undoes) = direction(&stem);
+        let undoes = undoes || dirs.split('/').any(is_down);
+        Self { of: of.to_owned(), undoes, stem }
+    }
+
+    /// The numbers that the parts begin with, and what stands behind the last.
+    fn numbers(&self) -> Option<(Vec<Number>, &str)> {
+        let mut found = Vec::new();
+        let mut rest = "";
+        for part in self.stem.split('/') {
+            let (number, behind) = Number::read(part)?;
+            found.push(number);
+            rest = behind;
+        }
+        Some((found, postgrator(rest).map_or(rest, |(_, rest)| rest)))
+    }
+}
+
+/// Whether Postgrator's word behind a number says that a file undoes, and what stands
+/// behind the word.
+fn postgrator(rest: &str) -> Option<(bool, &str)> {
+    let behind = |word| rest.strip_prefix(word).filter(|it| it.is_empty() || it.starts_with('.'));
+    behind(".undo").map(|rest| (true, rest)).or_else(|| Some((false, behind(".do")?)))
+}
+
 /// The stem with its directories, without what says the direction; and whether that
 /// is down.
 fn direction(stem: &str) -> (&str, bool) {
+    let base = stem.rsplit('/').next().unwrap_or(stem);
+    if let Some((_, rest)) = Number::read(base)
+        && let Some((undoes, _)) = postgrator(rest)
+    {
+        return (&stem[..stem.len() - rest.len()], undoes);
+    }
     let without = |word: &str| {
         let rest = stem.strip_suffix(word)?;
         rest.strip_suffix(['.', '_', '-']).filter(|rest| !rest.is_empty())
@@ -29,59 +83,46 @@ fn direction(stem: &str) -> (&str, bool) {
     }
 }
 
-fn stem(file: &File) -> &str {
-    file.name.strip_suffix(".sql").unwrap_or(&file.name)
-}
-
-/// The numbers that a path's parts begin with, and what stands behind the last.
-fn numbers(file: &File) -> Option<(Vec<Number>, &str)> {
-    let mut found = Vec::new();
-    let mut rest = "";
-    for part in stem(file).split('/') {
-        let (number, behind) = Number::read(part)?;
-        found.push(number);
-        rest = behind;
-    }
-    Some((found, rest))
-}
-
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let tree = reading.tree;
-    let mut downs: BTreeMap<&str, &File> = BTreeMap::new();
+    let mut downs: BTreeMap<String, &File> = BTreeMap::new();
     let mut ups = Vec::new();
     for file in &tree.files {
-        match (file.sql_stem(), direction(stem(file))) {
-            (Some(_), (of, true)) => {
-                if let Some(second) = downs.insert(of, file) {
-                    reading.leave_out(second, Code::SameVersion, "there is another of its name");
-                }
+        let name = Name::of(file);
+        let is_sql = file.sql_stem().is_some();
+        if is_sql && name.undoes {
+            if let Some(second) = downs.insert(name.of, file) {
+                reading.leave_out(second, Code::SameVersion, "there is another of its name");
             }
-            (Some(_), (_, false)) => ups.push(file),
-            (None, _) if is_code(file) && Number::read(file.base()).is_some() => ups.push(file),
-            (None, _) => reading.unused(file, "no migration by its name"),
+        } else if is_sql || (is_code(file) && Number::read(file.base()).is_some()) {
+            ups.push((name, file));
+        } else {
+            reading.unused(file, "no migration by its name");
         }
     }
-    if ups.iter().all(|file| numbers(file).is_some()) {
-        ups.sort_by_key(|file| (numbers(file).map(|it| it.0), file.name.clone()));
+    if ups.iter().all(|(name, _)| name.numbers().is_some()) {
+        let numbers = |name: &Name| name.numbers().map(|it| it.0);
+        ups.sort_by_cached_key(|(name, file)| (numbers(name), file.name.clone()));
     }
-    let undone: BTreeSet<&str> = ups.iter().map(|file| direction(stem(file)).0).collect();
-    for (of, file) in downs.iter().filter(|(of, _)| !undone.contains(**of)) {
+    let undone: BTreeSet<&str> = ups.iter().map(|(name, _)| name.of.as_str()).collect();
+    for (of, file) in downs.iter().filter(|(of, _)| !undone.contains(of.as_str())) {
         let why = format!("its name says that it undoes `{of}`, which is not here");
         reading.leave_out(file, Code::MissingUp, why);
     }
-    for file in ups {
-        entry(reading, file, downs.get(direction(stem(file)).0).copied());
+    for (name, file) in ups {
+        let down = downs.get(&name.of).copied();
+        entry(reading, (&name, file), down);
     }
 }
 
-fn entry(reading: &mut Reading<'_>, file: &File, down: Option<&File>) {
+fn entry(reading: &mut Reading<'_>, (name, file): (&Name, &File), down: Option<&File>) {
     let is_sql = file.sql_stem().is_some();
-    let (label, title) = match numbers(file).filter(|_| is_sql) {
+    let (label, title) = match name.numbers().filter(|_| is_sql) {
         Some((numbers, rest)) => {
             (Label::numbered(numbers, "_", rest), rest.trim_start_matches(['_', '-', '.']))
         }
-        None => (Label::plain(stem(file)), direction(stem(file)).0),
+        None => (Label::plain(&name.stem), name.of.as_str()),
     };
     let mut entry = Entry { label, title: names::title(title), ..Entry::default() };
     entry.timestamp = Number::read(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
@@ -123,9 +164,16 @@ mod tests {
             ("1_setup", ("1_setup", false)),
             ("1_breakdown", ("1_breakdown", false)),
             ("down", ("down", false)),
+            ("001.do.a", ("001", false)),
+            ("x/001.undo.b", ("x/001", true)),
+            ("1.undone", ("1.undone", false)),
+            ("down/1_a", ("1_a", true)),
+            ("x/up/1_a", ("x/1_a", false)),
         ];
-        for (stem, expected) in cases {
-            assert_eq!(direction(stem), expected, "{stem}");
+        for (stem, (of, undoes)) in cases {
+            let file = File { name: format!("{stem}.sql"), path: stem.into() };
+            let name = Name::of(&file);
+            assert_eq!((name.of.as_str(), name.undoes), (of, undoes), "{stem}");
         }
     }
 }

@@ -17,9 +17,8 @@ use super::super::names::{self, Label, Number};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::super::{ImportError, Layout};
-use super::directories::{directories, rest_is_unused};
+use super::directories::{directories, rest_is_unused, without_up};
 use crate::load;
-use crate::model::Code;
 
 const LOCK: &str = "migration_lock.toml";
 
@@ -54,10 +53,7 @@ fn migration(reading: &mut Reading<'_>, dir: &str, mut files: BTreeMap<&str, &Fi
     let (up, down) = (files.remove("migration.sql"), files.remove("down.sql"));
     rest_is_unused(reading, files);
     let Some(up) = up else {
-        if let Some(down) = down {
-            reading.leave_out(down, Code::MissingUp, "there is no `migration.sql` beside it");
-        }
-        return;
+        return without_up(reading, dir, ("migration.sql", down.as_slice()));
     };
     let (number, name) = Number::read(dir)
         .map_or((None, dir), |(number, rest)| (Some(number), rest.trim_start_matches('_')));

@@ -12,11 +12,30 @@ use crate::model::{Diagnostic, Source};
 /// How the files of a layout are read.
 pub(super) struct Rules {
     pub(super) layout: Layout,
-    /// Whether the number decides the order, and may be there only once; else the
-    /// whole name does.
-    pub(super) by_number: bool,
+    pub(super) order: Order,
     /// Cuts a file into its sections.
     pub(super) cut: fn(&Arc<Source>) -> Result<Cut, Diagnostic>,
+}
+
+/// What the order of the files is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// That of their names.
+    Name,
+    /// That of their numbers, of which each may be there only once.
+    Number,
+    /// That of the instants which their numbers stand for, then that of their names.
+    Instant,
+}
+
+impl Order {
+    fn key(self, number: &Number) -> Option<Number> {
+        match self {
+            Self::Name => None,
+            Self::Number => Some(number.clone()),
+            Self::Instant => Some(names::instant(number)),
+        }
+    }
 }
 
 /// Reads every `N….sql` of the directory.
@@ -34,12 +53,11 @@ pub(super) fn read(reading: &mut Reading<'_>, rules: &Rules) {
             _ => reading.unused(file, "no migration by its name"),
         }
     }
-    if rules.by_number {
-        files.sort_by(|a, b| (&a.0, &a.1.name).cmp(&(&b.0, &b.1.name)));
-    }
+    files.sort_by_cached_key(|(number, file)| (rules.order.key(number), file.name.clone()));
     let mut before: Option<(Number, &File)> = None;
     for (number, file) in files {
-        if let Some((_, kept)) = before.as_ref().filter(|it| rules.by_number && it.0 == number) {
+        let is_second = |it: &&(Number, &File)| rules.order == Order::Number && it.0 == number;
+        if let Some((_, kept)) = before.as_ref().filter(is_second) {
             same_version(reading, file, kept, rules.layout);
             continue;
         }

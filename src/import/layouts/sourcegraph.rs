@@ -14,14 +14,15 @@ use super::super::Layout;
 use super::super::names::{self, Label, Number};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
-use super::directories::{directories, rest_is_unused};
+use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
 /// One directory.
 struct Node<'a> {
     number: Number,
     rest: &'a str,
-    metadata: Metadata,
+    /// `None` when they cannot be known: it is left out.
+    metadata: Option<Metadata>,
     files: Files<'a>,
 }
 
@@ -38,6 +39,12 @@ struct Metadata {
     parents: Vec<Number>,
     concurrently: bool,
     privileged: bool,
+}
+
+impl Node<'_> {
+    fn parents(&self) -> &[Number] {
+        self.metadata.as_ref().map_or(&[], |it| &it.parents)
+    }
 }
 
 /// Reads the directory.
@@ -71,16 +78,15 @@ fn node<'a>(
     let metadata = files.remove("metadata.yaml");
     rest_is_unused(reading, files);
     let Some(up) = up else {
-        for file in down.into_iter().chain(metadata) {
-            reading.leave_out(file, Code::MissingUp, "there is no `up.sql` beside it");
-        }
+        let beside: Vec<_> = down.into_iter().chain(metadata).collect();
+        without_up(reading, dir, ("up.sql", &beside));
         return None;
     };
     let said = if let Some(file) = metadata {
         of_file(reading, file)
     } else {
         reading.leave_out(up, Code::UnreadableLayout, "there is no `metadata.yaml` beside it");
-        Metadata::default()
+        None
     };
     Some(Node { number, rest, metadata: said, files: Files { up, down, metadata } })
 }
@@ -89,7 +95,7 @@ fn node<'a>(
 /// permit several.
 fn in_order(reading: &mut Reading<'_>, mut open: BTreeMap<Number, Node<'_>>) {
     for node in open.values() {
-        for parent in node.metadata.parents.iter().filter(|it| !open.contains_key(it)) {
+        for parent in node.parents().iter().filter(|it| !open.contains_key(it)) {
             let file = node.files.metadata.unwrap_or(node.files.up);
             let why = format!("the parent {} is no migration", parent.as_str());
             reading.leave_out(file, Code::UnknownDependency, why);
@@ -99,7 +105,7 @@ fn in_order(reading: &mut Reading<'_>, mut open: BTreeMap<Number, Node<'_>>) {
     let mut index: BTreeMap<Number, usize> = BTreeMap::new();
     while !open.is_empty() {
         let is_done = |parent: &Number| index.contains_key(parent) || !known.contains(parent);
-        let ready = open.values().find(|node| node.metadata.parents.iter().all(is_done));
+        let ready = open.values().find(|node| node.parents().iter().all(is_done));
         let Some(number) = ready.map(|node| node.number.clone()) else { break };
         if let Some(node) = open.remove(&number) {
             let entry = entry(reading, &node, &index);
@@ -114,7 +120,9 @@ fn in_order(reading: &mut Reading<'_>, mut open: BTreeMap<Number, Node<'_>>) {
 }
 
 fn entry(reading: &mut Reading<'_>, node: &Node<'_>, index: &BTreeMap<Number, usize>) -> Entry {
-    let Node { number, rest, metadata, files } = node;
+    let Node { number, rest, files, .. } = node;
+    let unknown = Metadata::default();
+    let metadata = node.metadata.as_ref().unwrap_or(&unknown);
     if metadata.privileged {
         let what = "it is privileged: a role with more rights must run it";
         reading.note(files.up, Code::NoPlace, what);
@@ -130,7 +138,7 @@ fn entry(reading: &mut Reading<'_>, node: &Node<'_>, index: &BTreeMap<Number, us
         timestamp: names::timestamp(number.as_str()),
         declared: metadata.parents.iter().filter_map(|it| index.get(it).copied()).collect(),
         outside_transaction: metadata.concurrently,
-        up: files.metadata.and_then(|_| reading.whole(files.up)),
+        up: node.metadata.as_ref().and_then(|_| reading.whole(files.up)),
         down: files.down.and_then(|down| reading.whole(down)),
     }
 }
@@ -141,13 +149,14 @@ fn slug(name: &str) -> String {
     words.collect::<Vec<_>>().join("_").to_ascii_lowercase()
 }
 
-fn of_file(reading: &mut Reading<'_>, file: &File) -> Metadata {
-    let Some(source) = reading.source(file) else { return Metadata::default() };
-    metadata(source.text()).unwrap_or_else(|why| {
+/// What a file says; without that nobody knows the parents, and it is said why.
+fn of_file(reading: &mut Reading<'_>, file: &File) -> Option<Metadata> {
+    let source = reading.source(file)?;
+    let said = metadata(source.text()).map_err(|why| {
         let problem = Diagnostic::error(Code::UnreadableLayout, why);
         reading.problems.push(problem.at(Place::file(&source)));
-        Metadata::default()
-    })
+    });
+    said.ok()
 }
 
 fn metadata(text: &str) -> Result<Metadata, String> {

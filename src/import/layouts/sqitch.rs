@@ -75,9 +75,10 @@ fn files<'a>(tree: &'a Tree, steps: &[Step<'_>], at: usize) -> Files<'a> {
     let again = steps[at + 1..].iter().position(|step| step.change.name == name);
     let script = |dir: &str| match again {
         None => tree.get(&format!("{dir}/{name}.sql")),
-        // The tag is one of those between this one and the next of its name.
+        // The tag is one of those between this one and the next of its name: the last
+        // that has a script.
         Some(next) => {
-            let between = steps[at..=at + next].iter().flat_map(|step| &step.tags);
+            let between = steps[at..=at + next].iter().rev().flat_map(|step| &step.tags);
             let mut paths = between.map(|tag| format!("{dir}/{name}@{tag}.sql"));
             paths.find_map(|path| tree.get(&path))
         }
@@ -127,12 +128,15 @@ fn requirements(
 ) -> Vec<usize> {
     let Step { span, change, .. } = &steps[at];
     let mut found = Vec::new();
+    let project = sqitch_plan::project(plan.text());
     for required in &change.requires {
-        if let Some(index) = resolve(&steps[..at], required) {
+        let own = required.split_once(':').filter(|(other, _)| project == Some(*other));
+        let here = own.map_or(*required, |(_, name)| name);
+        if let Some(index) = resolve(&steps[..at], here) {
             found.push(index);
             continue;
         }
-        let why = match required.contains(':') {
+        let why = match here.contains(':') {
             true => "is in another project",
             false => "is no earlier change of the plan",
         };

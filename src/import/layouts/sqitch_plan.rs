@@ -40,6 +40,14 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (Span, Line<'_>)> {
     text.split_inclusive('\n').map(with_place).filter_map(|(span, line)| Some((span, read(line)?)))
 }
 
+/// The plan's own project, from the pragma `%project=`.
+pub(super) fn project(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.trim().strip_prefix('%')?.split_once('=')?;
+        (name.trim() == "project").then(|| value.trim())
+    })
+}
+
 fn read(line: &str) -> Option<Line<'_>> {
     let line = line.trim();
     if line.is_empty() || line.starts_with(['%', '#']) {
@@ -107,5 +115,6 @@ mod tests {
             Line::Change(Change { planned: Some("["), ..Change::default() }),
         ];
         assert_eq!(found, expected);
+        assert_eq!(project(text), Some("x"));
     }
 }

@@ -1,8 +1,8 @@
 //! golang-migrate's pairs, and those of pop and soda.
 //!
 //! golang-migrate reads `{version}_{title}.up.{extension}` and the same with `down`,
-//! by the pattern `^([0-9]+)_(.*)\.(down|up)\.(.*)$`, pairs them by their version and
-//! runs them in the order of that number
+//! by the pattern `^([0-9]+)_(.*)\.(down|up)\.(.*)$`, whatever the extension, pairs them
+//! by their version and runs them in the order of that number
 //! (<https://github.com/golang-migrate/migrate/blob/master/MIGRATIONS.md>). pop puts a
 //! dialect before the direction (<https://gobuffalo.io/documentation/database/migrations/>),
 //! Ory's fork also `autocommit`, and both know templates.
@@ -76,8 +76,7 @@ fn name(file: &File) -> Option<Name<'_>> {
     }
     let (number, rest) = Number::read(file.base())?;
     version.push(number);
-    let (rest, _extension) = rest.strip_prefix('_')?.rsplit_once('.')?;
-    let (rest, direction) = direction(rest)?;
+    let (rest, direction) = direction(rest.strip_prefix('_')?)?;
     let (rest, autocommit) = match rest.strip_suffix(".autocommit") {
         Some(rest) => (rest, true),
         None => (rest, false),
@@ -91,14 +90,19 @@ fn is_dialect(word: &str) -> bool {
     DIALECTS.iter().any(|(name, _)| *name == word)
 }
 
-fn direction(stem: &str) -> Option<(&str, Direction)> {
-    let up = stem.strip_suffix(".up").map(|rest| (rest, Direction::Up));
-    up.or_else(|| stem.strip_suffix(".down").map(|rest| (rest, Direction::Down)))
+/// The last direction in a name, and what stands before it; an extension is behind it.
+fn direction(name: &str) -> Option<(&str, Direction)> {
+    let last = |word, direction| name.rfind(word).map(|at| (at, direction));
+    let both = [last(".up.", Direction::Up), last(".down.", Direction::Down)];
+    let (at, direction) = both.into_iter().flatten().max_by_key(|(at, _)| *at)?;
+    Some((&name[..at], direction))
 }
 
-/// True for an SQL file of this layout.
+/// True for an SQL file that applies a migration of this layout: `.sql`, also `.SQL` or
+/// `.pgsql`. One that undoes may stand beside `1_a.sql` too.
 pub(in super::super) fn is_pair(file: &File) -> bool {
-    file.sql_stem().is_some() && name(file).is_some()
+    let is_up = |name: Name<'_>| name.direction == Direction::Up;
+    file.base().to_ascii_lowercase().ends_with("sql") && name(file).is_some_and(is_up)
 }
 
 /// All files of one version.
@@ -114,7 +118,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
     let mut groups: BTreeMap<Vec<Number>, Group<'_>> = BTreeMap::new();
     for file in &tree.files {
         match name(file) {
-            Some(name) if file.sql_stem().is_some() || is_code(file) => {
+            Some(name) => {
                 let group = groups.entry(name.version.clone()).or_default();
                 let side = match name.direction {
                     Direction::Up => &mut group.up,
@@ -122,7 +126,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
                 };
                 side.push((name, file));
             }
-            _ => reading.unused(file, unused_reason(file)),
+            None => reading.unused(file, unused_reason(file)),
         }
     }
     for group in groups.into_values() {
@@ -154,10 +158,16 @@ fn by_title<'a>(reading: &mut Reading<'_>, group: Group<'a>) -> Vec<Group<'a>> {
     groups.into_values().collect()
 }
 
-fn unused_reason(file: &File) -> String {
+fn unused_reason(file: &File) -> &'static str {
+    let small = File { name: file.name.to_lowercase(), path: file.path.clone() };
+    let alone = File { name: file.base().to_owned(), path: file.path.clone() };
     match file.sql_stem() {
-        Some(_) => "its name is not `N_name.up.sql` or `N_name.down.sql`".to_owned(),
-        None => "no migration by its name".to_owned(),
+        _ if name(&alone).is_some() => "in a directory whose name is no number",
+        _ if name(&small).is_some() => {
+            "golang-migrate knows `.up.` and `.down.` in small letters only"
+        }
+        Some(_) => "its name is not `N_name.up.sql` or `N_name.down.sql`",
+        None => "no migration by its name",
     }
 }
 
@@ -259,6 +269,12 @@ mod tests {
             ("0002_a_b.down.sql", Some("0002 a_b all Down")),
             ("1_a.b.up.sql", Some("1 a.b all Up")),
             ("1_a.up.go", Some("1 a all Up")),
+            ("1_a.up.pgsql", Some("1 a all Up")),
+            ("1_a.down.SQL", Some("1 a all Down")),
+            ("1_a.up.sql.bak", Some("1 a all Up")),
+            ("1_a.up.down.sql", Some("1 a.up all Down")),
+            ("1_a.up", None),
+            ("1_a.UP.sql", None),
             ("1_a.postgres.up.sql", Some("1 a postgres Up")),
             ("1_a.mysql.autocommit.down.sql", Some("1 a mysql autocommit Down")),
             ("71/03_bucket.up.sql", Some("71/03 bucket all Up")),
