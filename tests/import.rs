@@ -143,7 +143,7 @@ fn settings_stand_in_the_environment_and_in_the_file() {
     let ran =
         run(command().current_dir(dir.path()).env("MIGRAPH_FROM", "plain").args(["import", "."]));
     assert_eq!((ran.code, ran.stdout.lines().next()), (0, Some("layout plain")), "{ran:?}");
-    assert!(dir.path().join("made/1_a.up.sql").is_file());
+    assert!(dir.path().join("made/1_a.sql").is_file());
 }
 
 #[test]
@@ -356,6 +356,26 @@ fn what_undoes_a_plain_file_is_never_one_that_applies() {
         assert!(found.left_out.is_empty() && found.migrations[0].has_down, "{found:?}");
         assert!(found.migrations[0].text.contains("-- DOWN MIGRATION\nSELECT 2;"));
     }
+}
+
+#[test]
+fn a_v_may_stand_before_a_plain_number() {
+    let pair = [("V0002.a.up.sql", "select 1;"), ("V0002.a.down.sql", "select 2;")];
+    let found = read(&[pair[0], pair[1], ("V0010.b.up.sql", "select 3;")]);
+    assert_eq!(ids(&found), ["0002.a", "0010.b"]);
+    assert!(found.migrations[0].has_down && said(&found).is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_commit_that_nothing_began_becomes_a_remark() {
+    let found = read(&[
+        ("1_a.sql", "create table t(a int);\nCOMMIT;\n"),
+        ("2_b.sql", "begin; insert into t values (1); commit;"),
+        ("3_c.sql", "commit; insert into t values (1); commit;"),
+    ]);
+    assert!(found.migrations[0].text.ends_with("(a int);\n-- (not needed) COMMIT;\n"));
+    assert!(found.migrations[1].text.contains("(1); commit;"));
+    assert_eq!(ids(&found), ["1_a", "2_b"]);
 }
 
 #[test]

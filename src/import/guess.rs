@@ -77,7 +77,7 @@ fn may_have_marks(file: &File) -> bool {
 }
 
 fn is_plain(file: &File) -> bool {
-    file.sql_stem().is_some_and(|stem| Number::read(stem).is_some())
+    file.sql_stem().is_some_and(|stem| Number::of_version(stem).is_some())
 }
 
 /// Takes what the marks tell; true when the file has a header of migraph's.

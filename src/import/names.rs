@@ -23,6 +23,11 @@ impl Number {
         (!digits.is_empty()).then(|| (Self(digits.to_owned()), rest))
     }
 
+    /// The same, perhaps behind a `V`: `V0001.Schema`.
+    pub(super) fn of_version(text: &str) -> Option<(Self, &str)> {
+        Self::read(text).or_else(|| Self::read(text.strip_prefix(['v', 'V'])?))
+    }
+
     /// As it is written.
     pub(super) fn as_str(&self) -> &str {
         &self.0

@@ -8,6 +8,9 @@ use crate::parse;
 /// What makes a comment that would begin a section of ours a plain one.
 const REMARK: &str = "(not a section) ";
 
+/// What makes a statement a comment.
+const COMMENT: &str = "-- (not needed) ";
+
 /// A text that is put together from parts of one file, so that each place in it can
 /// be told in that file.
 #[derive(Clone, Debug)]
@@ -111,19 +114,26 @@ impl Piece {
         for marker in markers.iter().rev() {
             let comment = &text[marker.start..marker.end];
             let dashes = comment.len() - comment.trim_start_matches(['-', ' ', '\t']).len();
-            self.insert(marker.start + dashes);
+            self.insert(marker.start + dashes, REMARK);
         }
         (self, places)
     }
 
-    /// Puts the remark at `offset` of the text.
-    fn insert(&mut self, offset: usize) {
+    /// The same, in which what stands at `offset` of the text up to the end of its line
+    /// is a comment.
+    pub(super) fn remarked(mut self, offset: usize) -> Self {
+        self.insert(offset, COMMENT);
+        self
+    }
+
+    /// Puts `added` at `offset` of the text.
+    fn insert(&mut self, offset: usize, added: &'static str) {
         let mut at = 0;
         for index in 0..self.parts.len() {
             let part = self.parts[index];
             let length = part.text(&self.source).len();
             if matches!(part, Part::Kept(_)) && (at..at + length).contains(&offset) {
-                return self.split(index, offset - at, REMARK);
+                return self.split(index, offset - at, added);
             }
             at += length;
         }

@@ -1,7 +1,7 @@
 //! Numbered files of no known tool.
 //!
-//! When every file begins with a number, the numbers order them (also those of
-//! directories above them); else their names do. A file called like another with
+//! When every file begins with a number, or with one behind a `V`, the numbers order
+//! them (also those of directories above them); else their names do. A file called like another with
 //! `down`, `rollback` or `undo` behind its name undoes that one, and so does one that
 //! lies in a directory of such a name; and Postgrator's `1.undo.x.sql` undoes
 //! `1.do.x.sql` (<https://www.npmjs.com/package/postgrator>). Comments of tools with such
@@ -49,11 +49,12 @@ impl Name {
         let mut found = Vec::new();
         let mut rest = "";
         for part in self.stem.split('/') {
-            let (number, behind) = Number::read(part)?;
+            let (number, behind) = Number::of_version(part)?;
             found.push(number);
             rest = behind;
         }
-        Some((found, postgrator(rest).map_or(rest, |(_, rest)| rest)))
+        let rest = postgrator(rest).map_or(rest, |(_, rest)| rest);
+        Some((found, without(rest, "up").unwrap_or(rest)))
     }
 }
 
@@ -73,14 +74,16 @@ fn direction(stem: &str) -> (&str, bool) {
     {
         return (&stem[..stem.len() - rest.len()], undoes);
     }
-    let without = |word: &str| {
-        let rest = stem.strip_suffix(word)?;
-        rest.strip_suffix(['.', '_', '-']).filter(|rest| !rest.is_empty())
-    };
-    match DOWN.into_iter().find_map(without) {
+    match DOWN.into_iter().find_map(|word| without(stem, word)) {
         Some(rest) => (rest, true),
-        None => (without("up").unwrap_or(stem), false),
+        None => (without(stem, "up").unwrap_or(stem), false),
     }
+}
+
+/// A name without a word at its end.
+fn without<'a>(name: &'a str, word: &str) -> Option<&'a str> {
+    let rest = name.strip_suffix(word)?;
+    rest.strip_suffix(['.', '_', '-']).filter(|rest| !rest.is_empty())
 }
 
 /// Reads the directory.
@@ -95,7 +98,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
             if let Some(second) = downs.insert(name.of, file) {
                 reading.leave_out(second, Code::SameVersion, "there is another of its name");
             }
-        } else if is_sql || (is_code(file) && Number::read(file.base()).is_some()) {
+        } else if is_sql || (is_code(file) && Number::of_version(file.base()).is_some()) {
             ups.push((name, file));
         } else {
             reading.unused(file, "no migration by its name");
@@ -122,10 +125,11 @@ fn entry(reading: &mut Reading<'_>, (name, file): (&Name, &File), down: Option<&
         Some((numbers, rest)) => {
             (Label::numbered(numbers, "_", rest), rest.trim_start_matches(['_', '-', '.']))
         }
-        None => (Label::plain(&name.stem), name.of.as_str()),
+        None => (Label::plain(&name.of), name.of.as_str()),
     };
     let mut entry = Entry { label, title: names::title(title), ..Entry::default() };
-    entry.timestamp = Number::read(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
+    entry.timestamp =
+        Number::of_version(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
     entry.files.push(file.name.clone());
     if is_sql {
         if let Some(source) = reading.source(file) {
@@ -161,6 +165,7 @@ mod tests {
             ("x/1-a-rollback", ("x/1-a", true)),
             ("1_a.undo", ("1_a", true)),
             ("1_a_up", ("1_a", false)),
+            ("V0001.Schema.up", ("V0001.Schema", false)),
             ("1_setup", ("1_setup", false)),
             ("1_breakdown", ("1_breakdown", false)),
             ("down", ("down", false)),
