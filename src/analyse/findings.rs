@@ -124,6 +124,14 @@ impl Finder<'_> {
                 "changed here",
                 "used here",
             ),
+            Why::RowOrder => (
+                format!(
+                    "`{second}` and `{first}` both add rows to {object}, which are numbered or picked \
+                     in the order in which they stand, and neither depends on the other"
+                ),
+                "added here",
+                "added here too",
+            ),
             Why::BothChange | Why::ColumnOrder => (
                 format!(
                     "`{second}` and `{first}` both change {object}, and neither depends on the other"

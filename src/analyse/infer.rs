@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::needs::{Need, Strictness, Why, rank, reason};
 use super::order::implied;
 use crate::model::Span;
-use crate::sql::{Cell, Footprint, Op, Touch};
+use crate::sql::{Aspect, Cell, Footprint, Op, Touch};
 
 /// The dependencies of one migration: each an earlier one, by its place in the
 /// history, with a reason. None is implied by the others.
@@ -90,16 +90,28 @@ pub(super) fn wanted(
     all
 }
 
-/// The cells that more than one migration touches: by far the fewest.
+/// The cells that more than one migration touches: by far the fewest. In which order
+/// rows stand counts only where somebody reads it.
 fn shared_cells(history: &[Footprint]) -> FxHashSet<Cell> {
     let mut first = FxHashMap::default();
     let mut shared = FxHashSet::default();
+    let mut orders_read = FxHashSet::default();
     for (node, footprint) in history.iter().enumerate() {
-        let others =
-            footprint.touches().filter(|(cell, _, _)| *first.entry(*cell).or_insert(node) != node);
-        shared.extend(others.map(|(cell, _, _)| cell));
+        for (cell, op, _) in footprint.touches() {
+            if *first.entry(cell).or_insert(node) != node {
+                shared.insert(cell);
+            }
+            if op == Op::Read && is_row_order(cell) {
+                orders_read.insert(cell);
+            }
+        }
     }
+    shared.retain(|cell| !is_row_order(*cell) || orders_read.contains(cell));
     shared
+}
+
+fn is_row_order(cell: Cell) -> bool {
+    matches!(cell, Cell::Object(_, Aspect::RowOrder))
 }
 
 fn wanted_by_one(

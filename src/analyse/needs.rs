@@ -25,6 +25,9 @@ pub enum Why {
     BothChange,
     /// Both add a column to one table: only the order of the columns differs.
     ColumnOrder,
+    /// Both add rows to one table, of which somebody numbers or picks some in the order
+    /// in which they were added.
+    RowOrder,
 }
 
 /// One reason why a migration must come behind another.
@@ -65,11 +68,17 @@ pub fn needs(
 ///
 /// Two reads, and two additions, may change places. Columns of one table are the
 /// exception: they are numbered in the order in which they are added
-/// (PG-FACTS 8, the first of the differences).
+/// (PG-FACTS 8, the first of the differences); and so are rows where somebody asks for
+/// it ([`super::infer`]).
 pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) -> Option<Why> {
     if before == Op::Add && after == Op::Add {
-        let columns = matches!(cell, Cell::Object(_, Aspect::Sequence));
-        return (columns && strictness == Strictness::Strict).then_some(Why::ColumnOrder);
+        return match cell {
+            Cell::Object(_, Aspect::RowOrder) => Some(Why::RowOrder),
+            Cell::Object(_, Aspect::Sequence) if strictness == Strictness::Strict => {
+                Some(Why::ColumnOrder)
+            }
+            _ => None,
+        };
     }
     // Column by column is enough, where nobody reads a row as a whole.
     let in_any_column = matches!(cell, Cell::Object(_, Aspect::Values));

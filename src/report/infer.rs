@@ -72,6 +72,7 @@ pub(crate) fn reason(catalogue: &Catalogue, need: &Need) -> String {
         Why::ChangesUsed => "changes what is used:",
         Why::BothChange => "both change",
         Why::ColumnOrder => "column order of",
+        Why::RowOrder => "order of rows of",
     };
     let soft = if need.soft { " (in a function's body)" } else { "" };
     format!("{why} {what}{soft}")

@@ -112,6 +112,10 @@ pub struct Uses {
     pub converted: Vec<QName>,
     /// True when rows are grouped: a key may stand for all columns of its table.
     pub grouped: bool,
+    /// True when an order of rows is written.
+    pub sorted: bool,
+    /// True when what comes out depends on the order of rows: `LIMIT`, `array_agg` …
+    pub picks: bool,
 }
 
 impl Uses {
@@ -134,6 +138,8 @@ impl Uses {
         self.literals.extend(other.literals);
         self.converted.extend(other.converted);
         self.grouped |= other.grouped;
+        self.sorted |= other.sorted;
+        self.picks |= other.picks;
     }
 }
 

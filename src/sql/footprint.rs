@@ -28,6 +28,9 @@ pub enum Aspect {
     Sequence,
     /// Which rows a relation has; a sequence's counter.
     Rows,
+    /// In which order a query without `ORDER BY` finds the rows: as they were added,
+    /// in most cases.
+    RowOrder,
     /// What stands in the rows that are there, in whichever column.
     Values,
     /// What stands in one column of them, or in all when the columns are not known.

@@ -115,6 +115,7 @@ impl Catalogue {
         let counts = numbered || column.uses.objects.iter().any(|(kind, _)| *kind == Kind::Routine);
         if counts || column.not_null && column.filled == Filled::Null {
             self.read_rows(id, span);
+            self.read_order(id, span);
         }
         self.column_extras(id, column);
         if let Some(new) = self.part(id, Kind::Column, &column.name) {

@@ -123,13 +123,26 @@ impl Catalogue {
                 self.write_values(id, columns.as_deref(), span);
             }
             (_, Op::Read) => self.read_rows(id, span),
-            _ => self.touch(id, Aspect::Rows, op, span),
+            _ => {
+                self.touch(id, Aspect::Rows, op, span);
+                self.touch(id, Aspect::RowOrder, Op::Add, span);
+            }
+        }
+    }
+
+    /// Rows are numbered, or picked, in the order in which they are found.
+    pub(super) fn read_order(&mut self, table: ObjectId, span: Span) {
+        for behind in self.read_through(table) {
+            self.touch(behind, Aspect::RowOrder, Op::Read, span);
+            for heir in self.heirs(behind) {
+                self.touch(heir, Aspect::RowOrder, Op::Read, span);
+            }
         }
     }
 
     /// True when a row with these values takes a number from a sequence: which one
     /// depends on the order, and on who else takes from it.
-    fn takes_numbers(&mut self, table: ObjectId, given: &Given, span: Span) -> bool {
+    pub(super) fn takes_numbers(&mut self, table: ObjectId, given: &Given, span: Span) -> bool {
         let columns = self.columns_of(table).into_iter().enumerate();
         let left_out = |(place, id): (usize, ObjectId)| {
             let given = match given {

@@ -33,6 +33,12 @@ impl Catalogue {
     /// `uses` is executed now.
     pub(super) fn run(&mut self, uses: &Uses) {
         let (objects, relations) = self.look_up(uses);
+        if !uses.sorted && (uses.picks || self.is_numbered(uses, &relations)) {
+            let found =
+                |access: &RowAccess| matches!(access, RowAccess::Read | RowAccess::Update(_));
+            let read = relations.iter().filter(|it| found(&it.1));
+            read.for_each(|(id, _, span)| self.read_order(*id, *span));
+        }
         for (id, access, span) in relations {
             self.access_rows(id, &access, span);
             self.read_values(id, &objects, span);
@@ -65,6 +71,16 @@ impl Catalogue {
                 self.lock(sequence, LockMode::RowExclusive, name.span);
             }
         }
+    }
+
+    /// True when each row gets a number.
+    fn is_numbered(&mut self, uses: &Uses, relations: &[(ObjectId, RowAccess, Span)]) -> bool {
+        let named = uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
+        let takes = |(id, access, span): &(ObjectId, RowAccess, Span)| match access {
+            RowAccess::Insert { given, .. } => self.takes_numbers(*id, given, *span),
+            _ => false,
+        };
+        named || relations.iter().any(takes)
     }
 
     fn look_up(&mut self, uses: &Uses) -> (Vec<ObjectId>, Vec<(ObjectId, RowAccess, Span)>) {

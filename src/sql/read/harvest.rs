@@ -143,6 +143,14 @@ impl Walk<'_> {
                 self.uses.grouped = true;
                 return true;
             }
+            S::ORDER_BY_CLAUSE => {
+                self.uses.sorted = true;
+                return true;
+            }
+            S::LIMIT_CLAUSE | S::FETCH_CLAUSE | S::DISTINCT_ON | S::OVER_CLAUSE => {
+                self.uses.picks = true;
+                return true;
+            }
             S::LANGUAGE_REF | S::ACCESS_METHOD_REF if is_built_in(node) => {}
             S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
             S::BIN_EXPR | S::PREFIX_EXPR => {
@@ -206,6 +214,9 @@ impl Walk<'_> {
             self.named_argument(&name, node);
             match name.name.as_str() {
                 "enum_range" | "enum_first" | "enum_last" => self.converted(node),
+                "array_agg" | "string_agg" | "json_agg" | "jsonb_agg" | "xmlagg" => {
+                    self.uses.picks = true;
+                }
                 function if tree::LARGE_OBJECT_FUNCTIONS.contains(&function) => {
                     self.record(Kind::LargeObject, tree::large_objects(name.span));
                 }
