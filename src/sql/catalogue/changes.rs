@@ -316,6 +316,7 @@ impl Catalogue {
 
     fn moved(&mut self, id: ObjectId, schema: &Ident, span: Span) {
         self.lock(id, AccessExclusive, span);
+        self.leave_schema(id, span);
         let name = QName { schema: None, name: schema.clone(), span };
         if let Some(target) = self.wanted(Kind::Schema, &name) {
             self.touch(target, Aspect::Definition, Op::Read, span);

@@ -96,6 +96,10 @@ impl Catalogue {
         let known = self.path.iter().position(is_known);
         let others = self.path.get(1..=known.unwrap_or(0)).unwrap_or_default().to_vec();
         for schema in others {
+            let of_schema = QName { schema: None, name: schema.clone(), span: name.span };
+            if let Some(of_schema) = self.peek(Kind::Schema, &of_schema) {
+                self.touch(of_schema, Aspect::Members, Op::Add, name.span);
+            }
             let slot = self.slot(Self::key(kind, Scope::Schema(schema), &name.name));
             self.touch_slot(slot, Op::Write, name.span);
         }
@@ -360,6 +364,15 @@ impl Catalogue {
         self.claim(id, old, span);
         self.claim(id, new, span);
         self.touch(id, Aspect::Definition, Op::Write, span);
+    }
+
+    /// An object leaves its schema for another.
+    pub(super) fn leave_schema(&mut self, id: ObjectId, span: Span) {
+        let Scope::Schema(schema) = self.key_of(id).scope.clone() else { return };
+        let name = QName { schema: None, name: schema, span };
+        if let Some(schema) = self.peek(Kind::Schema, &name) {
+            self.touch(schema, Aspect::Members, Op::Add, span);
+        }
     }
 
     /// Takes an object's name away.

@@ -253,9 +253,11 @@ impl Catalogue {
     pub(super) fn set_schema(&mut self, moving: &Moving) {
         let span = moving.name.span;
         let Some(id) = self.wanted(moving.kind, &moving.name) else { return };
+        self.leave_schema(id, span);
         let schema = QName { schema: None, name: moving.schema.clone(), span };
         if let Some(schema) = self.wanted(Kind::Schema, &schema) {
             self.touch(schema, Aspect::Definition, Op::Read, span);
+            self.touch(schema, Aspect::Members, Op::Add, span);
         }
         let parts = match moving.kind {
             Kind::Extension => self.object(id).parts.clone(),
