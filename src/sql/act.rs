@@ -105,6 +105,8 @@ pub struct Uses {
     pub objects: Vec<(Kind, QName)>,
     /// Names of objects that are written as strings: `nextval('s')`.
     pub named: Vec<(Kind, QName)>,
+    /// Columns whose sequence is meant: `pg_get_serial_sequence('t', 'c')`.
+    pub numbered: Vec<(QName, Ident)>,
     /// Plain strings: an enum's value may be among them.
     pub literals: Vec<(Ident, Span)>,
     /// Types to which something is converted that is no plain string, and those whose
@@ -135,6 +137,7 @@ impl Uses {
         self.columns.extend(other.columns);
         self.objects.extend(other.objects);
         self.named.extend(other.named);
+        self.numbered.extend(other.numbered);
         self.literals.extend(other.literals);
         self.converted.extend(other.converted);
         self.grouped |= other.grouped;
@@ -176,6 +179,8 @@ pub enum RowAccess {
     Update(Option<Vec<Ident>>),
     /// Removes some, or changes them in another way.
     Write,
+    /// All of these: `MERGE`.
+    Merge,
 }
 
 /// Which columns of a new row are given a value.
@@ -221,6 +226,8 @@ pub struct NewTable {
     pub inherits: Vec<QName>,
     /// The table it is a partition of.
     pub partition_of: Option<QName>,
+    /// True for the partition that takes what fits no other.
+    pub takes_the_rest: bool,
     /// Tables whose columns it copies.
     pub like: Vec<QName>,
     /// For `CREATE TABLE AS`: its query. Its columns are not known then.
@@ -595,6 +602,8 @@ pub struct Removal {
     pub cascade: bool,
     /// `CONCURRENTLY`.
     pub concurrently: bool,
+    /// Of functions, the types of the arguments where they are written.
+    pub signatures: Vec<Option<String>>,
 }
 
 /// `RENAME TO` of anything but a relation.
@@ -656,6 +665,8 @@ pub struct TableList {
     pub names: Vec<QName>,
     /// `CASCADE`.
     pub cascade: bool,
+    /// `RESTART IDENTITY`.
+    pub restart: bool,
 }
 
 /// Tables that are locked without a change of their definition.

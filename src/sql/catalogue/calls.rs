@@ -99,7 +99,9 @@ impl Catalogue {
         let Detail::Trigger(trigger) = &self.object(id).detail else { return };
         let Some(function) = trigger.function else { return };
         let given = self.told(trigger, table);
+        self.calls.push(table);
         self.execute(function, span);
+        self.calls.pop();
         let bodies = match &self.object(function).detail {
             Detail::Routine(it) if !self.soft => it.bodies.clone(),
             _ => return,

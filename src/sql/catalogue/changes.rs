@@ -25,6 +25,21 @@ impl Catalogue {
         }
         if !alter.only {
             self.pass_on(id, alter);
+            return;
+        }
+        for change in &alter.changes {
+            if let Change::DropColumn(member) = change {
+                self.leave_to_children(id, member);
+            }
+        }
+    }
+
+    /// The column stays with the children, as their own.
+    fn leave_to_children(&mut self, id: ObjectId, member: &Member) {
+        for child in self.heirs(id) {
+            if let Some(column) = self.part(child, Kind::Column, &member.name) {
+                self.touch(column, Aspect::Definition, Op::Write, member.span);
+            }
         }
     }
 
@@ -75,6 +90,9 @@ impl Catalogue {
                 }
                 self.lock(id, *mode, *span);
                 self.touch(id, Aspect::Behaviour, Op::Write, *span);
+                for heir in self.heirs(id) {
+                    self.touch(heir, Aspect::Behaviour, Op::Write, *span);
+                }
             }
             // It does not hold for the owner, and for others it is what policies say.
             Change::Security(span) => {
@@ -116,6 +134,9 @@ impl Catalogue {
         if counts || column.not_null && column.filled == Filled::Null {
             self.read_rows(id, span);
             self.read_order(id, span);
+        }
+        if column.filled == Filled::Generated {
+            self.touch(id, Aspect::Checked, Op::Read, span);
         }
         self.column_extras(id, column);
         if let Some(new) = self.part(id, Kind::Column, &column.name) {
@@ -210,6 +231,7 @@ impl Catalogue {
         match &change.what {
             ColumnAspect::Type(ty) => self.type_changed(id, column, ty.as_ref(), span),
             ColumnAspect::NotNull => {
+                self.demand(column);
                 self.touch(column, Aspect::Behaviour, Op::Write, span);
                 self.touch(id, Aspect::Constraints, Op::Add, span);
                 self.touch(id, Aspect::Checked, Op::Read, span);
@@ -246,8 +268,15 @@ impl Catalogue {
             }
         }
         let counts = identity || change.uses.named.iter().any(|(kind, _)| *kind == Kind::Sequence);
+        self.demand(column);
         if let Detail::Column(detail) = &mut self.object_mut(column).detail {
             detail.counts = counts;
+        }
+    }
+
+    fn demand(&mut self, column: ObjectId) {
+        if let Detail::Column(detail) = &mut self.object_mut(column).detail {
+            detail.demanding = true;
         }
     }
 
@@ -259,6 +288,13 @@ impl Catalogue {
         self.touch(column, Aspect::Value, Op::Write, span);
         // Each row must have a value of the new type.
         self.touch(id, Aspect::Rows, Op::Read, span);
+        if self.is_key(id, &[self.name_of(column).clone()]) {
+            self.touch(id, Aspect::References, Op::Read, span);
+        }
+        if let Some(before) = self.type_of(column) {
+            // An enum's values become what they are called.
+            self.touch(before, Aspect::Value, Op::Read, span);
+        }
         let ty = ty.and_then(|ty| self.peek(Kind::Type, ty));
         if let Detail::Column(detail) = &mut self.object_mut(column).detail {
             detail.ty = ty;
@@ -361,29 +397,45 @@ impl Catalogue {
             self.touch(column, Aspect::Behaviour, Op::Read, span);
         }
         self.read_rows(child, span);
-        self.lock_default_partition(parent, default, span);
+        self.columns_change_hands(child, span);
+        for key in self.object(parent).parts.clone() {
+            if let Detail::Constraint(it) = &self.object(key).detail
+                && let Some(other) = it.foreign
+            {
+                self.read_rows(other, span);
+            }
+        }
+        if !default {
+            self.look_through_default_partition(parent, span);
+        }
         if let Some(relation) = self.relation_mut(parent) {
             relation.children.push(child);
         }
         if let Some(relation) = self.relation_mut(child) {
             relation.parents.push(parent);
             relation.partition |= !inherit;
+            relation.takes_the_rest |= default;
         }
         self.depend(child, parent);
     }
 
-    /// A default partition is looked through for rows that belong to the new one:
-    /// which of the partitions it is, is not kept, so all are meant.
-    fn lock_default_partition(&mut self, parent: ObjectId, is_default: bool, span: Span) {
-        if is_default {
-            return;
-        }
+    /// A default partition is looked through for rows that belong to the new one.
+    pub(super) fn look_through_default_partition(&mut self, parent: ObjectId, span: Span) {
         let children = self.relation(parent).map(|it| it.children.clone()).unwrap_or_default();
         for child in children {
-            let name = self.name_of(child).as_str().to_owned();
-            if name.contains("default") && !self.object(child).dropped {
+            let rest = self.relation(child).is_some_and(|it| it.takes_the_rest);
+            if rest && !self.object(child).dropped {
                 self.lock(child, AccessExclusive, span);
+                self.read_rows(child, span);
+                self.touch(child, Aspect::Checked, Op::Read, span);
             }
+        }
+    }
+
+    /// What is inherited cannot be changed here, what is not can.
+    fn columns_change_hands(&mut self, child: ObjectId, span: Span) {
+        for column in self.columns_of(child) {
+            self.touch(column, Aspect::Definition, Op::Write, span);
         }
     }
 
@@ -402,6 +454,7 @@ impl Catalogue {
         self.touch(parent, Aspect::Members, Op::Write, span);
         self.touch(parent, Aspect::Rows, Op::Write, span);
         self.touch(child, Aspect::Behaviour, Op::Write, span);
+        self.columns_change_hands(child, span);
         if concurrently {
             self.now.concurrent.push((parent, span));
         }
@@ -426,6 +479,7 @@ fn goes_down(change: &Change) -> bool {
             | Change::Column(_)
             | Change::AddConstraint(_)
             | Change::DropConstraint(_)
+            | Change::Constraint(..)
     )
 }
 

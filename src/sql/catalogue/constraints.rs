@@ -52,7 +52,9 @@ impl Catalogue {
             }
             ConstraintKind::Exclude => {
                 detail.index = self.enforcing_index(table, (&name, span), None, &detail.columns);
-                self.operator_classes_of("gist", span);
+                for class in self.operator_classes_of("gist", span) {
+                    self.depend(id, class);
+                }
             }
             ConstraintKind::Foreign(parent, keys) => {
                 detail.foreign = self.point_to(id, parent, keys, span);
@@ -74,13 +76,13 @@ impl Catalogue {
 
     /// `btree_gist` and `btree_gin` provide what an index of these methods uses for
     /// a plain column.
-    pub(super) fn operator_classes_of(&mut self, method: &str, span: Span) {
+    pub(super) fn operator_classes_of(&mut self, method: &str, span: Span) -> Vec<ObjectId> {
         let extension = QName { schema: None, name: Ident::new(&format!("btree_{method}")), span };
         let own = QName { schema: None, name: Ident::new(method), span };
         let own = self.named_like_extension(Kind::AccessMethod, &own);
-        for id in self.peek(Kind::Extension, &extension).into_iter().chain(own) {
-            self.touch(id, Aspect::Definition, Op::Read, span);
-        }
+        let found: Vec<_> = self.peek(Kind::Extension, &extension).into_iter().chain(own).collect();
+        found.iter().for_each(|id| self.touch(*id, Aspect::Definition, Op::Read, span));
+        found
     }
 
     /// Names in a check or in an index's expression are the table's own columns.
@@ -147,12 +149,32 @@ impl Catalogue {
         };
         let wanted = generated_name(table_name.as_str(), second, label);
         let in_schema = self.key_of(table).scope.clone();
-        let free = self.free_name(Kind::Constraint, &Scope::Of(table), &wanted);
+        let free = self.free_constraint_name(table, &wanted);
         if matches!(label, "pkey" | "key" | "excl") {
             self.free_name(Kind::Index, &in_schema, &free)
         } else {
             free
         }
+    }
+
+    /// Names that are made up are unique within the schema, not the table alone.
+    fn free_constraint_name(&mut self, table: ObjectId, wanted: &Ident) -> Ident {
+        let mut free = self.free_name(Kind::Constraint, &Scope::Of(table), wanted);
+        for n in 1..100 {
+            let schema = &self.key_of(table).scope;
+            let same = |it: &&ObjectId| {
+                let of = self.object(**it).parent.filter(|of| !self.object(*of).dropped);
+                let is_constraint = self.object(**it).kind == Kind::Constraint;
+                is_constraint
+                    && !self.object(**it).dropped
+                    && of.is_some_and(|of| self.key_of(of).scope == *schema)
+            };
+            let taken = self.constraints.get(&free).and_then(|all| all.iter().find(same)).copied();
+            let Some(taken) = taken else { break };
+            self.touch(taken, Aspect::Definition, Op::Read, self.statement);
+            free = Ident::new(&format!("{wanted}{n}"));
+        }
+        free
     }
 
     /// The index behind a key: a new one, or one that is there.
@@ -176,7 +198,7 @@ impl Catalogue {
         let (id, _) = self.make(Kind::Index, scope, (name, span));
         let keys = columns.iter().map(|column| self.name_of(*column).clone()).collect();
         self.object_mut(id).detail =
-            Detail::Index(Index { columns: columns.to_vec(), unique: true, keys });
+            Detail::Index(Index { columns: columns.to_vec(), unique: true, demanding: true, keys });
         self.attach(table, id);
         Some(id)
     }
@@ -231,21 +253,28 @@ impl Catalogue {
         }
         let used = self.refer_within(table, &new.uses);
         self.execute_all(&used, span);
-        if let Some(method) = &new.method {
-            self.operator_classes_of(method.as_str(), span);
-        }
+        let method =
+            new.method.as_ref().map(|method| self.operator_classes_of(method.as_str(), span));
         self.touch(table, Aspect::Indexes, Op::Add, span);
         if new.unique {
             self.touch(table, Aspect::Constraints, Op::Add, span);
+        }
+        // What it works out for a row may fail.
+        let demanding = new.unique || !new.uses.objects.is_empty();
+        if demanding {
             self.touch(table, Aspect::Checked, Op::Read, span);
+            for child in self.heirs(table) {
+                self.touch(child, Aspect::Checked, Op::Read, span);
+            }
         }
         let label = (new.unique, "idx");
         let id = self.index_of(table, (new.name.as_ref(), span), &new.keys, label);
         let columns = self.columns_among(&used, table);
         if let Detail::Index(index) = &mut self.object_mut(id).detail {
             index.columns = columns;
+            index.demanding = demanding;
         }
-        for object in used {
+        for object in used.into_iter().chain(method.into_iter().flatten()) {
             if self.object(object).kind != Kind::Column && object != table {
                 self.depend(id, object);
             }
@@ -278,8 +307,12 @@ impl Catalogue {
         let name = name.cloned().unwrap_or_else(generated);
         let (id, fresh) = self.make(Kind::Index, scope, (&name, span));
         if fresh {
-            self.object_mut(id).detail =
-                Detail::Index(Index { columns: Vec::new(), unique, keys: keys.to_vec() });
+            self.object_mut(id).detail = Detail::Index(Index {
+                unique,
+                demanding: unique,
+                keys: keys.to_vec(),
+                ..Index::default()
+            });
             self.attach(table, id);
         }
         id

@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::Detail;
+use super::object::{Body, Detail};
 use crate::model::Span;
 use crate::sql::act::Removal;
 use crate::sql::footprint::{Aspect, ObjectId, Op, Remark};
@@ -12,8 +12,9 @@ use crate::sql::name::QName;
 
 impl Catalogue {
     pub(super) fn drop_all(&mut self, removal: &Removal) {
-        for name in &removal.names {
-            self.drop_named(removal, name);
+        for (place, name) in removal.names.iter().enumerate() {
+            let signature = removal.signatures.get(place).and_then(Option::as_deref);
+            self.drop_named(removal, name, signature);
         }
         let span = removal.names.first().map_or(self.statement, |name| name.span);
         if removal.kind.is_unprotected() {
@@ -28,7 +29,7 @@ impl Catalogue {
         self.now.barriers.push(remark);
     }
 
-    fn drop_named(&mut self, removal: &Removal, name: &QName) {
+    fn drop_named(&mut self, removal: &Removal, name: &QName, signature: Option<&str>) {
         let absent = if removal.if_exists { Absent::Fine } else { Absent::Missing };
         let Some(id) = self.target(removal, name, absent) else { return };
         if removal.concurrently {
@@ -40,7 +41,7 @@ impl Catalogue {
             self.vacate_tree(id, removal.cascade, name.span);
             return;
         }
-        if removal.kind == Kind::Routine && self.drop_overload(id) {
+        if removal.kind == Kind::Routine && self.drop_overload(id, signature) {
             self.touch(id, Aspect::Definition, Op::Write, name.span);
             return;
         }
@@ -61,10 +62,14 @@ impl Catalogue {
     }
 
     /// True when other functions of this name stay.
-    fn drop_overload(&mut self, id: ObjectId) -> bool {
+    fn drop_overload(&mut self, id: ObjectId, signature: Option<&str>) -> bool {
         match &mut self.object_mut(id).detail {
             Detail::Routine(routine) if routine.bodies.len() > 1 => {
-                routine.bodies.pop();
+                let is_it = |body: &Body| Some(body.signature.as_str()) == signature;
+                match routine.bodies.iter().position(is_it) {
+                    Some(at) => drop(routine.bodies.remove(at)),
+                    None => drop(routine.bodies.pop()),
+                }
                 true
             }
             _ => false,
@@ -96,6 +101,11 @@ impl Catalogue {
                 self.touch(id, Aspect::Definition, Op::Write, span);
                 break;
             }
+            self.leave_schema(id, span);
+            if self.object(id).kind == Kind::Schema {
+                // Nothing may be left in it.
+                self.touch(id, Aspect::Members, Op::Read, span);
+            }
             self.vacate(id, span);
             self.unlink(id);
         }
@@ -104,8 +114,10 @@ impl Catalogue {
     /// Of a dropped type or function, a column's default goes but not the column.
     fn goes_by_cascade(&self, dropped: ObjectId, dependent: ObjectId) -> bool {
         let is_column = self.object(dependent).kind == Kind::Column;
-        let is_type =
-            matches!(self.object(dropped).kind, Kind::Type | Kind::Table | Kind::Extension);
+        let is_type = matches!(
+            self.object(dropped).kind,
+            Kind::Type | Kind::Table | Kind::Extension | Kind::Column
+        );
         !is_column || is_type
     }
 
@@ -158,8 +170,17 @@ impl Catalogue {
             && self.relation(table).is_some()
         {
             self.lock(table, LockMode::AccessExclusive, span);
-            let unique = matches!(&self.object(id).detail, Detail::Index(it) if !it.unique);
-            if !unique && kind != Kind::Column {
+            let demands = match &self.object(id).detail {
+                Detail::Index(it) => it.demanding,
+                Detail::Column(it) => it.demanding || it.ty.is_some(),
+                _ => true,
+            };
+            if kind == Kind::Trigger {
+                for heir in self.heirs(table) {
+                    self.touch(heir, Aspect::Behaviour, Op::Add, span);
+                }
+            }
+            if demands {
                 self.touch(table, Aspect::Behaviour, Op::Add, span);
                 self.touch(table, Aspect::Constraints, Op::Add, span);
             }

@@ -38,6 +38,14 @@ impl Catalogue {
         if moves {
             self.act_on_children(table, matches!(access, RowAccess::Update(_)), span);
         }
+        // The function of a partition's key.
+        self.routines_below(table).into_iter().for_each(|it| self.execute(it, span));
+        for above in self.ancestors(table) {
+            // A partition has its parent's triggers.
+            for part in self.object(above).parts.clone() {
+                self.pull(part, table, span);
+            }
+        }
         for part in self.object(table).parts.clone() {
             let mut functions = self.routines_below(part);
             match &self.object(part).detail {
@@ -50,8 +58,10 @@ impl Catalogue {
                 }
                 Detail::Trigger(_) => self.pull(part, table, span),
                 Detail::Column(_) => {
-                    // What a domain demands.
-                    let domains = self.domains_of(part).into_iter();
+                    // What a domain demands, and what else may be cast to the type.
+                    let domains = self.domains_of(part);
+                    domains.iter().for_each(|it| self.use_of(*it, span));
+                    let domains = domains.into_iter();
                     functions.extend(domains.flat_map(|it| self.routines_below(it)));
                     self.whole_rows_of(part, span);
                 }
@@ -95,7 +105,7 @@ impl Catalogue {
     }
 
     /// True when one of these columns is in a key, to which others may point.
-    fn is_key(&self, table: ObjectId, columns: &[Ident]) -> bool {
+    pub(super) fn is_key(&self, table: ObjectId, columns: &[Ident]) -> bool {
         let keys = self.keys_of(table).into_iter();
         let mut keyed = keys.flat_map(|key| match &self.object(key).detail {
             Detail::Constraint(it) => it.columns.as_slice(),
@@ -122,9 +132,12 @@ impl Catalogue {
                     (_, true) => (Aspect::Rows, Op::Read),
                     _ => (Aspect::Checked, Op::Read),
                 };
-                self.touch(child, aspect, op, span);
-                if acts {
-                    self.touch(child, Aspect::Behaviour, Op::Read, span);
+                for one in self.heirs(child).into_iter().chain([child]) {
+                    self.touch(one, aspect, op, span);
+                    if acts {
+                        self.touch(one, Aspect::Behaviour, Op::Read, span);
+                        self.touch(one, Aspect::Checked, Op::Add, span);
+                    }
                 }
                 if acts && seen.insert(child) {
                     pending.push(child);

@@ -15,6 +15,7 @@ mod names;
 mod object;
 mod others;
 mod privileges;
+mod questions;
 mod reach;
 mod routines;
 mod rows;
@@ -42,7 +43,7 @@ pub struct Catalogue {
     by_name: FxHashMap<NameKey, SlotId>,
     /// Enum values by their text.
     labels: FxHashMap<Ident, Vec<ObjectId>>,
-    /// Constraints by their first names.
+    /// Constraints, triggers and policies by their first names.
     constraints: FxHashMap<Ident, Vec<ObjectId>>,
     /// Stands for the default privileges of all roles.
     defaults: ObjectId,

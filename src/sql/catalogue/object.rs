@@ -82,6 +82,8 @@ pub(super) struct Relation {
     pub(super) referenced_by: Vec<ObjectId>,
     /// True for a partitioned table's partitions.
     pub(super) partition: bool,
+    /// True for the one that takes what fits no other.
+    pub(super) takes_the_rest: bool,
 }
 
 #[derive(Debug, Default)]
@@ -91,11 +93,13 @@ pub(super) struct Column {
     pub(super) counts: bool,
     /// It is worked out from others.
     pub(super) generated: bool,
+    /// A row that does not name it is refused, or worked for: without it, it is not.
+    pub(super) demanding: bool,
     /// Its values name objects of this kind.
     pub(super) names: Option<Kind>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Constraint {
     pub(super) columns: Vec<ObjectId>,
     /// The index that enforces it.
@@ -111,6 +115,8 @@ pub(super) struct Constraint {
 pub(super) struct Index {
     pub(super) columns: Vec<ObjectId>,
     pub(super) unique: bool,
+    /// A row may be refused for it: it is unique, or works something out.
+    pub(super) demanding: bool,
     /// What it is made of, for its copies on partitions.
     pub(super) keys: Vec<Ident>,
 }

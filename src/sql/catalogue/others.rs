@@ -59,7 +59,11 @@ impl Catalogue {
     fn publish(&mut self, uses: &Uses, span: Span) {
         let tables = uses.relations.iter().filter_map(|it| self.peek(Kind::Table, &it.name));
         let tables: Vec<_> = tables.collect();
-        tables.iter().for_each(|it| self.touch(*it, Aspect::Behaviour, Op::Write, span));
+        for table in
+            tables.iter().flat_map(|it| [self.heirs(*it), vec![*it]].concat()).collect::<Vec<_>>()
+        {
+            self.touch(table, Aspect::Behaviour, Op::Write, span);
+        }
         if tables.is_empty() {
             self.touch(self.publications, Aspect::Behaviour, Op::Write, span);
         }
@@ -95,6 +99,9 @@ impl Catalogue {
         }
         self.attach(table, id);
         if new.kind == Kind::Trigger {
+            for heir in self.heirs(table) {
+                self.touch(heir, Aspect::Behaviour, Op::Add, span);
+            }
             let mut trigger = Trigger::default();
             if let Some((name, arguments)) = &new.call {
                 trigger.arguments.clone_from(arguments);
@@ -165,8 +172,8 @@ impl Catalogue {
         self.stand_on(id, span);
         if change.kind == Kind::Policy {
             self.lock_read(&change.uses);
-            used.iter().for_each(|it| self.depend(id, *it));
         }
+        used.iter().for_each(|it| self.depend(id, *it));
         if change.kind == Kind::Type && change.aspect == AlteredAspect::Definition {
             self.check_values_of(id, span);
         }
@@ -230,6 +237,10 @@ impl Catalogue {
         }
         if let Some(table) = self.object(id).parent.filter(|it| self.relation(*it).is_some()) {
             self.lock(table, LockMode::AccessExclusive, span);
+            if renaming.kind == Kind::Trigger {
+                // Triggers fire in the order of their names.
+                self.touch(table, Aspect::Behaviour, Op::Write, span);
+            }
         }
         let scope = self.key_of(id).scope.clone();
         self.move_to(id, scope, &renaming.to, span);
@@ -253,7 +264,6 @@ impl Catalogue {
     pub(super) fn set_schema(&mut self, moving: &Moving) {
         let span = moving.name.span;
         let Some(id) = self.wanted(moving.kind, &moving.name) else { return };
-        self.leave_schema(id, span);
         let schema = QName { schema: None, name: moving.schema.clone(), span };
         if let Some(schema) = self.wanted(Kind::Schema, &schema) {
             self.touch(schema, Aspect::Definition, Op::Read, span);
@@ -265,6 +275,7 @@ impl Catalogue {
         };
         self.touch(id, Aspect::Definition, Op::Write, span);
         for part in parts {
+            self.leave_schema(part, span);
             let name = self.name_of(part).clone();
             self.move_to(part, Scope::Schema(moving.schema.clone()), &name, span);
         }
@@ -287,6 +298,11 @@ impl Catalogue {
             // Who is pointed to is not emptied alone.
             self.touch(id, Aspect::References, Op::Read, span);
             self.access_rows(id, &RowAccess::Write, span);
+            if list.restart {
+                let columns = self.columns_of(id).into_iter();
+                let sequences: Vec<_> = columns.flat_map(|it| self.sequences_of(it)).collect();
+                sequences.into_iter().for_each(|it| self.take_number(it, span));
+            }
             self.lock(id, LockMode::AccessExclusive, span);
             let (keys, children) = self
                 .relation(id)
@@ -340,6 +356,8 @@ impl Catalogue {
 
     fn refresh(&mut self, id: ObjectId, name: &QName) {
         self.touch(id, Aspect::Rows, Op::Write, name.span);
+        self.touch(id, Aspect::Checked, Op::Add, name.span);
+        self.touch(id, Aspect::Behaviour, Op::Read, name.span);
         let used = self.object(id).foundations.clone();
         self.execute_all(&used, name.span);
         let sources = self.relation(id).map(|it| it.sources.clone()).unwrap_or_default();

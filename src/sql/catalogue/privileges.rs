@@ -17,12 +17,16 @@ impl Catalogue {
     /// GRANT take this lock or more (PG-FACTS 1 and 2).
     pub(super) fn grant(&mut self, grant: &Grant) {
         let op = if grant.give { Op::Add } else { Op::Write };
+        let mut roles = Vec::new();
         for role in &grant.roles {
             if let Some(id) = self.wanted(Kind::Role, role) {
                 self.use_of(id, role.span);
+                roles.push(id);
                 if grant.objects.is_empty() && grant.schemas.is_empty() {
                     self.touch(id, Aspect::Privileges, op, role.span);
                 }
+            } else if grant.objects.is_empty() && grant.schemas.is_empty() {
+                self.change_unknown(Kind::Role, role, op);
             }
         }
         for (kind, name) in &grant.objects {
@@ -32,11 +36,15 @@ impl Catalogue {
             };
             self.use_of(id, name.span);
             self.touch(id, Aspect::Privileges, op, name.span);
+            // A role that may something keeps from being dropped.
+            roles.iter().for_each(|role| self.depend(id, *role));
             if kind.is_relation() {
                 self.lock(id, LockMode::ShareUpdateExclusive, name.span);
             }
             for column in &grant.columns {
-                self.column(id, column, grant.span);
+                if let Some(column) = self.column(id, column, grant.span) {
+                    roles.iter().for_each(|role| self.depend(column, *role));
+                }
             }
         }
         for schema in &grant.schemas {

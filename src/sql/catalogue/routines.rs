@@ -18,10 +18,7 @@ impl Catalogue {
         let scope = self.home(Kind::Routine, &new.name, false);
         let (id, _) = self.make(Kind::Routine, scope, (&new.name.name, new.name.span));
         for object in used {
-            if matches!(
-                self.object(object).kind,
-                Kind::Type | Kind::Table | Kind::View | Kind::Routine
-            ) {
+            if self.object(object).kind != Kind::Column {
                 self.depend(id, object);
             }
         }
@@ -120,6 +117,7 @@ impl Catalogue {
         match &change.renamed {
             None => self.add_label(ty, &change.label, change.span),
             Some(old) => {
+                self.touch(ty, Aspect::Value, Op::Write, change.span);
                 let found =
                     self.find_part(ty, Kind::EnumValue, (old, change.span), Absent::Missing);
                 if let Some(value) = found {

@@ -23,6 +23,9 @@ impl Catalogue {
                 let of_table = self.object(*column).parent == Some(id);
                 if of_table && self.object(*column).kind == Kind::Column {
                     self.touch(*column, Aspect::Value, Op::Read, span);
+                    // What an enum's values are called is seen, too.
+                    let ty = self.type_of(*column);
+                    ty.into_iter().for_each(|ty| self.touch(ty, Aspect::Value, Op::Read, span));
                 }
             }
         }
@@ -100,6 +103,10 @@ impl Catalogue {
                 (LockMode::RowExclusive, Op::Read)
             }
             RowAccess::Write => (LockMode::RowExclusive, Op::Write),
+            RowAccess::Merge => {
+                self.takes_numbers(id, &Given::First(0), span);
+                (LockMode::RowExclusive, Op::Write)
+            }
         };
         self.lock(id, mode, span);
         self.touch_rows(id, access, op, span);

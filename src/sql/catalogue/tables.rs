@@ -19,9 +19,14 @@ impl Catalogue {
         if let Some(query) = &table.query {
             self.run(query);
         }
-        self.refer(&table.uses);
+        let used = self.refer(&table.uses);
         if !fresh {
             return;
+        }
+        for object in used {
+            if self.object(object).kind != Kind::Column {
+                self.depend(id, object);
+            }
         }
         table.like.iter().for_each(|other| self.copy_columns(id, other));
         table.inherits.iter().for_each(|parent| self.inherit(id, parent, false));
@@ -32,6 +37,7 @@ impl Catalogue {
         if let Some(relation) = self.relation_mut(id) {
             relation.open |= open;
             relation.sources = sources;
+            relation.takes_the_rest = table.takes_the_rest;
         }
         for column in &table.columns {
             self.add_column(id, column);
@@ -79,9 +85,9 @@ impl Catalogue {
         }
         for column in columns {
             let name = self.name_of(column).clone();
-            let (ty, counts) = match &self.object(column).detail {
-                Detail::Column(column) => (column.ty, column.counts),
-                _ => (None, false),
+            let (ty, counts, demanding) = match &self.object(column).detail {
+                Detail::Column(column) => (column.ty, column.counts, column.demanding),
+                _ => (None, false, false),
             };
             let copy = self.new_column(id, &name, ty, span);
             for sequence in self.sequences_of(column) {
@@ -89,6 +95,7 @@ impl Catalogue {
             }
             if let Detail::Column(detail) = &mut self.object_mut(copy).detail {
                 detail.counts |= counts;
+                detail.demanding |= demanding;
             }
         }
     }
@@ -111,6 +118,9 @@ impl Catalogue {
         self.copy_from(id, source, parent.span);
         self.copy_constraints(id, source, partition, parent.span);
         self.depend(id, source);
+        if partition {
+            self.look_through_default_partition(source, parent.span);
+        }
         if let Some(relation) = self.relation_mut(source) {
             relation.children.push(id);
         }
@@ -128,10 +138,11 @@ impl Catalogue {
             match &self.object(part).detail {
                 Detail::Constraint(it) if it.index.is_none() => {
                     let wanted = partition || it.foreign.is_none();
-                    let foreign = it.foreign;
+                    let kept =
+                        Constraint { foreign: it.foreign, acts: it.acts, ..Constraint::default() };
                     let name = self.name_of(part).clone();
                     if wanted {
-                        self.copy_constraint(id, (&name, span), None, foreign);
+                        self.copy_constraint(id, (&name, span), kept);
                     }
                 }
                 Detail::Index(index) if partition => {
@@ -143,18 +154,10 @@ impl Catalogue {
         }
     }
 
-    fn copy_constraint(
-        &mut self,
-        table: ObjectId,
-        name: (&Ident, Span),
-        index: Option<ObjectId>,
-        foreign: Option<ObjectId>,
-    ) {
+    fn copy_constraint(&mut self, table: ObjectId, name: (&Ident, Span), detail: Constraint) {
         let (id, fresh) = self.make(Kind::Constraint, Scope::Of(table), name);
         if fresh {
             self.attach(table, id);
-            let detail =
-                Constraint { columns: Vec::new(), index, foreign, acts: false, primary: false };
             self.object_mut(id).detail = Detail::Constraint(Box::new(detail));
         }
     }
@@ -179,7 +182,8 @@ impl Catalogue {
         let copy = self.index_of(id, (None, span), keys, (unique, label));
         if key.is_some() {
             let name = self.name_of(copy).clone();
-            self.copy_constraint(id, (&name, span), Some(copy), None);
+            let detail = Constraint { index: Some(copy), ..Constraint::default() };
+            self.copy_constraint(id, (&name, span), detail);
         }
     }
 
@@ -219,7 +223,8 @@ impl Catalogue {
         let used = self.refer_within(table, &column.uses);
         let Some(id) = self.part(table, Kind::Column, &column.name) else { return };
         for object in used {
-            if self.object(object).kind != Kind::Column {
+            let is_column = self.object(object).kind == Kind::Column;
+            if !is_column || column.filled == Filled::Generated {
                 self.depend(id, object);
             }
         }
@@ -229,6 +234,7 @@ impl Catalogue {
             detail.counts = counts;
             let ty = column.ty.as_ref();
             detail.names = ty.and_then(|ty| Kind::of_oid_type(ty.name.as_str()));
+            detail.demanding = column.not_null || column.filled != Filled::Null;
             detail.generated = column.filled == Filled::Generated;
         }
         if numbered {

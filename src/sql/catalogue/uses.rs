@@ -63,6 +63,12 @@ impl Catalogue {
             let name = QName { schema: None, name: column.name.clone(), span: column.span };
             self.peek(Kind::Routine, &name).into_iter().for_each(|it| self.call(it));
         }
+        for (table, column) in &uses.numbered {
+            let table = self.peek(Kind::Table, table);
+            let column = table.and_then(|table| self.column(table, column, self.statement));
+            let sequences = column.map(|column| self.sequences_of(column)).unwrap_or_default();
+            sequences.into_iter().for_each(|it| self.take_number(it, self.statement));
+        }
         for (kind, name) in &uses.named {
             if *kind == Kind::Sequence
                 && let Some(sequence) = self.peek(Kind::Sequence, name)
@@ -122,13 +128,15 @@ impl Catalogue {
             objects.extend(columns);
             objects.extend(self.composites(&types, column.span));
         }
-        self.enum_values(&uses.literals, &objects);
+        // A body has to do with its function's types, and a trigger's with its table.
+        let about = [objects.as_slice(), self.calls.as_slice()].concat();
+        self.enum_values(&uses.literals, &about);
         for name in &uses.converted {
             let ty = self.peek(Kind::Type, name);
             ty.into_iter().for_each(|ty| self.touch(ty, Aspect::Sequence, Op::Read, name.span));
         }
         if uses.grouped {
-            found.iter().for_each(|one| self.primary_key_of(one.id, one.span));
+            objects.extend(found.iter().filter_map(|one| self.primary_key_of(one.id, one.span)));
         }
         self.asked_for(uses);
         (objects, accessed)
@@ -136,11 +144,13 @@ impl Catalogue {
 
     /// The key that stands for all columns of a table
     /// (<https://www.postgresql.org/docs/current/sql-select.html#SQL-GROUPBY>).
-    fn primary_key_of(&mut self, table: ObjectId, span: Span) {
+    fn primary_key_of(&mut self, table: ObjectId, span: Span) -> Option<ObjectId> {
         let is_primary = |part: &&ObjectId| matches!(&self.object(**part).detail, Detail::Constraint(it) if it.primary);
         if let Some(key) = self.object(table).parts.iter().find(is_primary).copied() {
             self.use_of(key, span);
+            return Some(key);
         }
+        None
     }
 
     fn find_use(&mut self, kind: Kind, name: &QName) -> Option<ObjectId> {
@@ -190,26 +200,6 @@ impl Catalogue {
             self.find(Kind::Table, name, Absent::Missing);
         }
         None
-    }
-
-    /// Who asks the server's own catalogue for a table by its name decides by whether
-    /// it is there.
-    fn asked_for(&mut self, uses: &Uses) {
-        if !uses.relations.iter().any(|it| is_system(&it.name)) {
-            return;
-        }
-        for (text, span) in &uses.literals {
-            let name = QName { schema: None, name: text.clone(), span: *span };
-            for constraint in self.constraints.get(text).cloned().unwrap_or_default() {
-                self.touch(constraint, Aspect::Definition, Op::Read, *span);
-            }
-            if let Some(id) = self.find(Kind::Table, &name, Absent::Missing) {
-                self.use_of(id, *span);
-                self.touch(id, Aspect::Columns, Op::Read, *span);
-                self.touch(id, Aspect::Constraints, Op::Read, *span);
-                self.touch(id, Aspect::Indexes, Op::Read, *span);
-            }
-        }
     }
 
     /// A string in a column of names is looked up like a name.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
-use super::tree::{child, children, find, ident, string};
+use super::tree::{child, children, find, ident, number, string};
 use crate::sql::name::{Ident, quoted_if_needed};
 
 /// As many values of one expression are followed.
@@ -172,7 +172,7 @@ impl Variables {
         }
         let inside = |node: &SyntaxNode| self.value(node, chosen, depth);
         let values = match node.kind() {
-            S::LITERAL => vec![string(node)?],
+            S::LITERAL => vec![string(node).or_else(|| number(node))?],
             S::NAME_REF => {
                 let name = ident(node)?;
                 if let Some(value) = chosen.get(&name) {

@@ -3,6 +3,7 @@
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
 use super::Reader;
+use super::routine::signature;
 use super::tree::{has, reference, tokens};
 use crate::sql::act::{Act, Removal};
 use crate::sql::kind::Kind;
@@ -27,6 +28,7 @@ impl Reader<'_> {
             if_exists: has(node, S::IF_EXISTS),
             cascade: has(node, S::CASCADE),
             concurrently: has(node, S::CONCURRENTLY_KW),
+            signatures: signatures(node),
         }));
     }
 
@@ -77,4 +79,9 @@ impl Reader<'_> {
         let first = found.first().map(|(kind, _)| *kind)?;
         Some((kind.unwrap_or(first), found.into_iter().map(|(_, name)| name).collect()))
     }
+}
+
+fn signatures(node: &SyntaxNode) -> Vec<Option<String>> {
+    let all = node.descendants().filter(|it| it.kind() == S::FUNCTION_SIG);
+    all.map(|it| has(&it, S::PARAM_LIST).then(|| signature(&it))).collect()
 }

@@ -249,6 +249,9 @@ impl Walk<'_> {
             | "create_hypertable"
             | "create_distributed_table" => Kind::Table,
             "to_regtype" => Kind::Type,
+            "to_regproc" | "to_regprocedure" => Kind::Routine,
+            "to_regrole" => Kind::Role,
+            "to_regnamespace" => Kind::Schema,
             "to_tsvector"
             | "to_tsquery"
             | "plainto_tsquery"
@@ -262,8 +265,14 @@ impl Walk<'_> {
             "ts_lexize" => Kind::TextSearchDictionary,
             _ => return,
         };
-        let literal = call.descendants().find(|inside| inside.kind() == S::LITERAL);
-        self.name_in_string(kind, literal);
+        let mut literals = call.descendants().filter(|inside| inside.kind() == S::LITERAL);
+        self.name_in_string(kind, literals.next());
+        if function.name.as_str() == "pg_get_serial_sequence"
+            && let Some((_, table)) = self.uses.named.last().cloned()
+            && let Some(column) = literals.next().and_then(|literal| string(&literal))
+        {
+            self.uses.numbered.push((table, Ident::new(&column)));
+        }
     }
 
     /// `'t'::regclass` and its like.
@@ -416,7 +425,11 @@ fn access_of(node: SyntaxNode) -> (RowAccess, SyntaxNode) {
             };
             (access, owner)
         }
-        S::TABLE_RELATION_NAME => (RowAccess::Write, above(&node)),
+        S::TABLE_RELATION_NAME => {
+            let owner = above(&node);
+            let merges = owner.kind() == S::MERGE;
+            (if merges { RowAccess::Merge } else { RowAccess::Write }, owner)
+        }
         S::RELATION_FROM_ITEM => {
             let select = node.ancestors().find(|above| above.kind() == S::SELECT);
             let locks = select.is_some_and(|select| has(&select, S::LOCKING_CLAUSE));
@@ -442,7 +455,8 @@ fn given(insert: &SyntaxNode, columns: Option<&[Ident]>) -> Given {
     let is_default = |token: SyntaxToken| token.kind() == S::DEFAULT_KW;
     let values = child(insert, S::VALUES);
     let defaults = values.iter().any(|values| tree::tokens(values).any(is_default));
-    if defaults || has(insert, S::DEFAULT_VALUES) {
+    let overridden = has(insert, S::OVERRIDING_USER_VALUE);
+    if defaults || overridden || has(insert, S::DEFAULT_VALUES) {
         return Given::First(0);
     }
     if let Some(columns) = columns {
@@ -476,7 +490,9 @@ fn is_starred(owner: &SyntaxNode, access: &RowAccess) -> bool {
     };
     match access {
         RowAccess::Insert { columns: None, .. } => true,
-        RowAccess::Insert { .. } | RowAccess::Update(_) | RowAccess::Write => returning(),
+        RowAccess::Insert { .. } | RowAccess::Update(_) | RowAccess::Write | RowAccess::Merge => {
+            returning()
+        }
         RowAccess::Read | RowAccess::Lock => {
             matches!(owner.kind(), S::TABLE | S::COPY_TABLE) && !has(owner, S::COLUMN_REF_LIST)
         }

@@ -15,6 +15,7 @@ impl Reader<'_> {
             S::TRUNCATE => acts.push(Act::Truncate(TableList {
                 names: self.names_below(node, S::TABLE_NAME_REF),
                 cascade: has(node, S::CASCADE),
+                restart: tree::tokens(node).any(|token| token.kind() == S::RESTART_KW),
             })),
             S::LOCK => acts.push(self.lock(node)),
             S::VACUUM | S::ANALYZE => acts.push(self.measure(node)),
@@ -217,6 +218,7 @@ impl NewTable {
             constraints: Vec::new(),
             inherits: Vec::new(),
             partition_of: None,
+            takes_the_rest: false,
             like: Vec::new(),
             query: Some(query),
             uses: Uses::default(),

@@ -61,6 +61,7 @@ impl Reader<'_> {
             inherits: inherits.map(names).unwrap_or_default(),
             partition_of: child(node, S::PARTITION_OF)
                 .and_then(|parent| self.name_in(&parent, S::TABLE_NAME_REF)),
+            takes_the_rest: find(node, S::PARTITION_DEFAULT).is_some(),
             like: like.collect(),
             query: None,
             uses,

@@ -124,7 +124,16 @@ fn name_of(written: &str, escape: char) -> Ident {
 
 /// What a string literal says.
 pub(super) fn string(node: &SyntaxNode) -> Option<String> {
+    let quoted = |token: SyntaxToken| token.text().ends_with(['\'', '$']);
+    own_tokens(node).next().filter(|token| quoted(token.clone()))?;
     ast::Literal::cast(node.clone())?.string_value()
+}
+
+/// A number, as it is written.
+pub(super) fn number(node: &SyntaxNode) -> Option<String> {
+    let token = own_tokens(node).next()?;
+    let digits = token.text();
+    digits.bytes().all(|it| it.is_ascii_digit()).then(|| digits.to_owned())
 }
 
 /// What writes large objects

@@ -1,0 +1,89 @@
+//! Questions to the server's own catalogue: who asks whether something is there, and
+//! what it is like, decides by the answer.
+
+use super::Catalogue;
+use super::names::{Absent, is_system};
+use crate::model::Span;
+use crate::sql::act::Uses;
+use crate::sql::footprint::{Aspect, ObjectId, Op};
+use crate::sql::kind::Kind;
+use crate::sql::name::{Ident, QName};
+
+/// What may be asked for by its name alone.
+const ASKED_FOR: [Kind; 6] =
+    [Kind::Table, Kind::Type, Kind::Routine, Kind::Schema, Kind::Extension, Kind::Role];
+
+/// What belongs to a table and may be asked for with it.
+const PARTS: [Kind; 4] = [Kind::Column, Kind::Constraint, Kind::Trigger, Kind::Policy];
+
+/// What is there to be asked about a relation.
+const ASPECTS: [Aspect; 9] = [
+    Aspect::Columns,
+    Aspect::Constraints,
+    Aspect::Indexes,
+    Aspect::Behaviour,
+    Aspect::Security,
+    Aspect::Privileges,
+    Aspect::Members,
+    Aspect::Comment,
+    Aspect::References,
+];
+
+impl Catalogue {
+    /// Strings in a question are looked up as the names of whatever they may be.
+    pub(super) fn asked_for(&mut self, uses: &Uses) {
+        if !asks(uses) {
+            return;
+        }
+        let named = uses.named.iter().filter(|(kind, _)| *kind == Kind::Table);
+        let mut tables: Vec<_> =
+            named.filter_map(|(kind, name)| Some((self.peek(*kind, name)?, name.span))).collect();
+        for (text, span) in &uses.literals {
+            let name = QName { schema: None, name: text.clone(), span: *span };
+            for part in self.known_parts(text) {
+                self.touch(part, Aspect::Definition, Op::Read, *span);
+            }
+            for kind in ASKED_FOR {
+                let is_table = kind == Kind::Table;
+                let absent = if is_table { Absent::Missing } else { Absent::Fine };
+                let found = self.find(kind, &name, absent);
+                found.into_iter().for_each(|it| self.use_of(it, *span));
+                tables.extend(found.filter(|_| is_table).map(|it| (it, *span)));
+            }
+        }
+        for (table, span) in tables {
+            self.ask_about(table, &uses.literals, span);
+        }
+    }
+
+    /// Constraints, triggers and policies of this name, and enums' values.
+    fn known_parts(&self, name: &Ident) -> Vec<ObjectId> {
+        let found = self.constraints.get(name).into_iter().chain(self.labels.get(name));
+        found.flatten().copied().collect()
+    }
+
+    fn ask_about(&mut self, table: ObjectId, literals: &[(Ident, Span)], span: Span) {
+        ASPECTS.into_iter().for_each(|aspect| self.touch(table, aspect, Op::Read, span));
+        for column in self.columns_of(table) {
+            self.touch(column, Aspect::Definition, Op::Read, span);
+            self.touch(column, Aspect::Behaviour, Op::Read, span);
+        }
+        for (text, place) in literals {
+            for kind in PARTS {
+                self.find_part(table, kind, (text, *place), Absent::Fine);
+            }
+        }
+    }
+}
+
+/// True for a query of the catalogue, and for a function that is one
+/// (<https://www.postgresql.org/docs/current/functions-info.html>).
+fn asks(uses: &Uses) -> bool {
+    let is_question = |name: &str| {
+        let description = matches!(name, "obj_description" | "col_description");
+        description || name.starts_with("pg_get_") || name.starts_with("has_")
+    };
+    let function =
+        |(kind, name): &(Kind, QName)| *kind == Kind::Routine && is_question(name.name.as_str());
+    uses.relations.iter().any(|it| is_system(&it.name)) || uses.objects.iter().any(function)
+}
