@@ -1,5 +1,7 @@
 //! Functions of ours: what executing one does.
 
+use std::sync::Arc;
+
 use super::Catalogue;
 use super::object::{Body, Detail, Scope, Trigger};
 use crate::model::Span;
@@ -14,6 +16,14 @@ const MAX_CALLS: usize = 50;
 
 /// As many calls of one statement are followed with their arguments.
 const MAX_FOLLOWED: usize = 300;
+
+/// What a trigger's function does for its table, read once.
+#[derive(Debug)]
+pub(super) struct Fired {
+    source: Arc<str>,
+    given: Vec<(Ident, String)>,
+    acts: Arc<[Act]>,
+}
 
 impl Catalogue {
     /// The functions that a default, a check, a trigger's condition or a view calls.
@@ -111,11 +121,30 @@ impl Catalogue {
         }
         self.calls.push(function);
         for body in bodies {
-            let Some(source) = body.source else { continue };
-            let acts = fired(&source, &given);
+            let Some(acts) = self.acts_of((id, table), &body, &given) else { continue };
             self.searching(body.path.as_ref(), |catalogue| catalogue.apply_all(&acts));
         }
         self.calls.pop();
+    }
+
+    /// What a body does for a trigger of a table. It is read once, however many rows
+    /// are written.
+    fn acts_of(
+        &mut self,
+        whose: (ObjectId, ObjectId),
+        body: &Body,
+        given: &[(Ident, String)],
+    ) -> Option<Arc<[Act]>> {
+        let source = body.source.as_ref()?;
+        let known = self.fired.get(&whose).filter(|it| it.given == given);
+        if let Some(known) = known.filter(|it| Arc::ptr_eq(&it.source, source)) {
+            return Some(Arc::clone(&known.acts));
+        }
+        let acts: Arc<[Act]> = fired(source, given).into();
+        let fired =
+            Fired { source: Arc::clone(source), given: given.to_vec(), acts: Arc::clone(&acts) };
+        self.fired.insert(whose, fired);
+        Some(acts)
     }
 
     /// <https://www.postgresql.org/docs/current/plpgsql-trigger.html>

@@ -288,9 +288,8 @@ impl Catalogue {
         self.touch(column, Aspect::Value, Op::Write, span);
         // Each row must have a value of the new type.
         self.touch(id, Aspect::Rows, Op::Read, span);
-        if self.is_key(id, &[self.name_of(column).clone()]) {
-            self.touch(id, Aspect::References, Op::Read, span);
-        }
+        // A key that pointed here, or a row of it in a column, would have forbidden it.
+        self.touch(id, Aspect::References, Op::Read, span);
         if let Some(before) = self.type_of(column) {
             // An enum's values become what they are called.
             self.touch(before, Aspect::Value, Op::Read, span);

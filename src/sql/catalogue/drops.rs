@@ -206,9 +206,13 @@ impl Catalogue {
         self.end_of_meaning(id, span);
     }
 
-    /// What a key, a cast or a publication meant for columns, types and tables ends
-    /// with it.
+    /// What a column, a key, a cast or a publication meant for others ends with it.
     fn end_of_meaning(&mut self, id: ObjectId, span: Span) {
+        if let Detail::Column(it) = &self.object(id).detail
+            && let Some(ty) = it.ty
+        {
+            self.touch(ty, Aspect::References, Op::Add, span);
+        }
         if let Detail::Constraint(it) = &self.object(id).detail
             && it.primary
         {

@@ -60,7 +60,8 @@ impl Catalogue {
                 Detail::Column(_) => {
                     // What a domain demands, and what else may be cast to the type.
                     let domains = self.domains_of(part);
-                    domains.iter().for_each(|it| self.use_of(*it, span));
+                    let stands_on = self.object(part).foundations.clone();
+                    domains.iter().chain(&stands_on).for_each(|it| self.use_of(*it, span));
                     let domains = domains.into_iter();
                     functions.extend(domains.flat_map(|it| self.routines_below(it)));
                     self.whole_rows_of(part, span);
@@ -121,7 +122,10 @@ impl Catalogue {
         let mut seen = FxHashSet::from_iter([table]);
         let mut pending = vec![table];
         while let Some(parent) = pending.pop() {
-            let keys = self.relation(parent).map(|it| it.referenced_by.clone()).unwrap_or_default();
+            // Who points to a partitioned table points to rows of its partitions.
+            let pointed_to = self.ancestors(parent).into_iter().chain([parent]);
+            let keys = pointed_to.filter_map(|it| self.relation(it)).map(|it| &it.referenced_by);
+            let keys: Vec<_> = keys.flatten().copied().collect();
             for key in keys {
                 let acts = matches!(&self.object(key).detail, Detail::Constraint(it) if it.acts);
                 let Some(child) = self.object(key).parent else { continue };

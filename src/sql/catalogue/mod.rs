@@ -27,6 +27,7 @@ use std::collections::HashSet;
 
 use rustc_hash::FxHashMap;
 
+use self::calls::Fired;
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
 use super::act::{Act, Argument, Reading, SearchPath};
@@ -67,6 +68,8 @@ pub struct Catalogue {
     called: HashSet<ObjectId>,
     /// The calls whose arguments were looked at.
     followed: HashSet<(ObjectId, Vec<Argument>)>,
+    /// What triggers do, by trigger and table.
+    fired: FxHashMap<(ObjectId, ObjectId), Fired>,
     /// What ends with the present script.
     temporary: Vec<ObjectId>,
     /// The present statement.
@@ -95,6 +98,7 @@ impl Default for Catalogue {
             calls: Vec::new(),
             called: HashSet::new(),
             followed: HashSet::new(),
+            fired: FxHashMap::default(),
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,

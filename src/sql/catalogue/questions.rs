@@ -64,6 +64,9 @@ impl Catalogue {
 
     fn ask_about(&mut self, table: ObjectId, literals: &[(Ident, Span)], span: Span) {
         ASPECTS.into_iter().for_each(|aspect| self.touch(table, aspect, Op::Read, span));
+        if self.object(table).kind == Kind::Sequence {
+            self.touch(table, Aspect::Rows, Op::Read, span);
+        }
         for column in self.columns_of(table) {
             self.touch(column, Aspect::Definition, Op::Read, span);
             self.touch(column, Aspect::Behaviour, Op::Read, span);

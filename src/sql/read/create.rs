@@ -145,8 +145,11 @@ impl Reader<'_> {
         let owner = find(node, S::ROLE).or_else(|| find(node, S::ROLE_REF));
         let name = self.name_below(node, S::SCHEMA).or_else(|| self.name(&owner?));
         let Some(name) = name else { return };
+        let owners = self.names_below(node, S::ROLE_NAME_REF).into_iter();
+        let objects = owners.map(|owner| (Kind::Role, owner)).collect();
         acts.push(Act::Create(Box::new(Creation {
             if_not_exists: has(node, S::IF_NOT_EXISTS),
+            uses: Uses { objects, ..Uses::default() },
             ..creation(Kind::Schema, name)
         })));
         for element in node.children().filter(|child| !is_part_of_name(child.kind())) {

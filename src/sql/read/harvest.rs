@@ -277,7 +277,7 @@ impl Walk<'_> {
 
     /// `'t'::regclass` and its like.
     fn cast(&mut self, node: &SyntaxNode) -> bool {
-        if child(node, S::LITERAL).is_none() {
+        if child(node, S::LITERAL).and_then(|it| string(&it)).is_none() {
             self.converted(node);
         }
         let target = child(node, S::PATH_TYPE).and_then(|ty| idents(&ty).pop());

@@ -103,7 +103,7 @@ impl Reader<'_> {
             acts.push(Act::Use(Uses { objects, ..Uses::default() }));
         }
         let names = match node.kind() {
-            S::SET_ROLE | S::SET_SESSION_AUTH | S::ALTER_DEFAULT_PRIVILEGES | S::CREATE_SCHEMA => {
+            S::SET_ROLE | S::SET_SESSION_AUTH | S::ALTER_DEFAULT_PRIVILEGES => {
                 self.names_below(node, S::ROLE_NAME_REF)
             }
             S::ALTER_TABLE
