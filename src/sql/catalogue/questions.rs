@@ -84,7 +84,8 @@ impl Catalogue {
 fn asks(uses: &Uses) -> bool {
     let is_question = |name: &str| {
         let description = matches!(name, "obj_description" | "col_description");
-        description || name.starts_with("pg_get_") || name.starts_with("has_")
+        let definition = name.starts_with("pg_get_") && name != "pg_get_serial_sequence";
+        description || definition || name.starts_with("has_")
     };
     let function =
         |(kind, name): &(Kind, QName)| *kind == Kind::Routine && is_question(name.name.as_str());
