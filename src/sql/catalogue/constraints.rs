@@ -169,7 +169,8 @@ impl Catalogue {
                     && !self.object(**it).dropped
                     && of.is_some_and(|of| self.key_of(of).scope == *schema)
             };
-            let taken = self.constraints.get(&free).and_then(|all| all.iter().find(same)).copied();
+            let taken =
+                self.parts_by_name.get(&free).and_then(|all| all.iter().find(same)).copied();
             let Some(taken) = taken else { break };
             self.touch(taken, Aspect::Definition, Op::Read, self.statement);
             free = Ident::new(&format!("{wanted}{n}"));

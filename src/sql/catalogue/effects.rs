@@ -47,34 +47,38 @@ impl Catalogue {
             }
         }
         for part in self.object(table).parts.clone() {
-            let mut functions = self.routines_below(part);
-            match &self.object(part).detail {
-                Detail::Constraint(constraint) => {
-                    if let Some(parent) = constraint.foreign {
-                        self.lock(parent, LockMode::RowShare, span);
-                        self.read_rows(parent, span);
-                        self.heirs(parent).into_iter().for_each(|it| self.read_rows(it, span));
-                    }
-                }
-                Detail::Trigger(_) => self.pull(part, table, span),
-                Detail::Column(_) => {
-                    // What a domain demands, and what else may be cast to the type.
-                    let domains = self.domains_of(part);
-                    let stands_on = self.object(part).foundations.clone();
-                    domains.iter().chain(&stands_on).for_each(|it| self.use_of(*it, span));
-                    let domains = domains.into_iter();
-                    functions.extend(domains.flat_map(|it| self.routines_below(it)));
-                    self.whole_rows_of(part, span);
-                }
-                Detail::Rule(body) if !self.calls.contains(&part) => {
-                    let body = body.clone();
-                    self.carry_out(part, &body);
-                }
-                Detail::Index(_) => {}
-                _ => continue,
-            }
-            functions.into_iter().for_each(|it| self.execute(it, span));
+            self.heed(part, table, span);
         }
+    }
+
+    /// What belongs to a table has its say when rows are written.
+    fn heed(&mut self, part: ObjectId, table: ObjectId, span: Span) {
+        let mut functions = self.routines_below(part);
+        match &self.object(part).detail {
+            Detail::Constraint(constraint) => {
+                if let Some(parent) = constraint.foreign {
+                    self.lock(parent, LockMode::RowShare, span);
+                    self.read_rows(parent, span);
+                    self.heirs(parent).into_iter().for_each(|it| self.read_rows(it, span));
+                }
+            }
+            Detail::Trigger(_) => self.pull(part, table, span),
+            Detail::Column(_) => {
+                // What a domain demands, and what else may be cast to the type.
+                let domains = self.domains_of(part);
+                let stands_on = self.object(part).foundations.clone();
+                domains.iter().chain(&stands_on).for_each(|it| self.use_of(*it, span));
+                functions.extend(domains.into_iter().flat_map(|it| self.routines_below(it)));
+                self.whole_rows_of(part, span);
+            }
+            Detail::Rule(body) if !self.calls.contains(&part) => {
+                let body = body.clone();
+                self.carry_out(part, &body);
+            }
+            Detail::Index(_) => {}
+            _ => return,
+        }
+        functions.into_iter().for_each(|it| self.execute(it, span));
     }
 
     /// A value of a row type has the columns that its table has now.

@@ -45,7 +45,7 @@ pub struct Catalogue {
     /// Enum values by their text.
     labels: FxHashMap<Ident, Vec<ObjectId>>,
     /// Constraints, triggers and policies by their first names.
-    constraints: FxHashMap<Ident, Vec<ObjectId>>,
+    parts_by_name: FxHashMap<Ident, Vec<ObjectId>>,
     /// Stands for the default privileges of all roles.
     defaults: ObjectId,
     /// Stands for the publications of tables that they do not name.
@@ -86,7 +86,7 @@ impl Default for Catalogue {
             slots: Vec::new(),
             by_name: FxHashMap::default(),
             labels: FxHashMap::default(),
-            constraints: FxHashMap::default(),
+            parts_by_name: FxHashMap::default(),
             defaults: ObjectId(0),
             anything: ObjectId(1),
             publications: ObjectId(2),

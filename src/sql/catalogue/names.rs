@@ -291,7 +291,7 @@ impl Catalogue {
         let slot = &mut self.slots[slot.0 as usize];
         slot.holder = Some(id);
         if matches!(kind, Kind::Constraint | Kind::Trigger | Kind::Policy) {
-            self.constraints.entry(slot.key.name.clone()).or_default().push(id);
+            self.parts_by_name.entry(slot.key.name.clone()).or_default().push(id);
         }
         id
     }

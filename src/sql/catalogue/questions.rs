@@ -58,7 +58,7 @@ impl Catalogue {
 
     /// Constraints, triggers and policies of this name, and enums' values.
     fn known_parts(&self, name: &Ident) -> Vec<ObjectId> {
-        let found = self.constraints.get(name).into_iter().chain(self.labels.get(name));
+        let found = self.parts_by_name.get(name).into_iter().chain(self.labels.get(name));
         found.flatten().copied().collect()
     }
 
