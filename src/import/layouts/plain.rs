@@ -1,9 +1,9 @@
 //! Numbered files of no known tool.
 //!
 //! When every file begins with a number, or with one behind a `V`, the numbers order
-//! them (also those of directories above them); else their names do. A file called like another with
-//! `down`, `rollback` or `undo` behind its name undoes that one, and so does one that
-//! lies in a directory of such a name; and Postgrator's `1.undo.x.sql` undoes
+//! them (also those of directories above them); else their names do. A file called like
+//! another with `down`, `rollback` or `undo` behind its name undoes that one, and so does
+//! one that lies in a directory of such a name; and Postgrator's `1.undo.x.sql` undoes
 //! `1.do.x.sql` (<https://www.npmjs.com/package/postgrator>). Comments of tools with such
 //! files are known ([`super::marks`]).
 

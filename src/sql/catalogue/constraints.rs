@@ -66,11 +66,7 @@ impl Catalogue {
             }
             ConstraintKind::Check | ConstraintKind::NotNull => {}
         }
-        for object in used {
-            if self.object(object).kind != Kind::Column && object != table {
-                self.depend(id, object);
-            }
-        }
+        self.depend_on_all(id, used.into_iter().filter(|it| *it != table));
         self.object_mut(id).detail = Detail::Constraint(Box::new(detail));
     }
 
@@ -275,11 +271,8 @@ impl Catalogue {
             index.columns = columns;
             index.demanding = demanding;
         }
-        for object in used.into_iter().chain(method.into_iter().flatten()) {
-            if self.object(object).kind != Kind::Column && object != table {
-                self.depend(id, object);
-            }
-        }
+        let used = used.into_iter().chain(method.into_iter().flatten());
+        self.depend_on_all(id, used.filter(|it| *it != table));
         for child in self.heirs(table).into_iter().filter(|_| !new.only) {
             if self.relation(child).is_some_and(|it| it.partition) {
                 self.lock(child, mode, span);

@@ -111,14 +111,15 @@ impl Catalogue {
         }
     }
 
-    /// Of a dropped type or function, a column's default goes but not the column.
+    /// A column goes with its type, and a generated one with a column that it is made
+    /// of. Of a dropped function, its default goes but not the column.
     fn goes_by_cascade(&self, dropped: ObjectId, dependent: ObjectId) -> bool {
         let is_column = self.object(dependent).kind == Kind::Column;
-        let is_type = matches!(
+        let takes_columns = matches!(
             self.object(dropped).kind,
             Kind::Type | Kind::Table | Kind::Extension | Kind::Column
         );
-        !is_column || is_type
+        !is_column || takes_columns
     }
 
     /// What goes without being asked for: indexes and constraints over a column,

@@ -337,6 +337,19 @@ impl Catalogue {
         }
     }
 
+    /// The same for all of `used` but columns: keys and indexes keep theirs themselves.
+    pub(super) fn depend_on_all(
+        &mut self,
+        dependent: ObjectId,
+        used: impl IntoIterator<Item = ObjectId>,
+    ) {
+        for object in used {
+            if self.object(object).kind != Kind::Column {
+                self.depend(dependent, object);
+            }
+        }
+    }
+
     /// Whoever drops or changes an object does so while what it stands on is still
     /// there: behind that, it would be gone, or have kept the other from going.
     pub(super) fn stand_on(&mut self, id: ObjectId, span: Span) {

@@ -17,11 +17,7 @@ impl Catalogue {
         used.extend(self.searching(path.as_ref(), |catalogue| catalogue.refer(&new.checked)));
         let scope = self.home(Kind::Routine, &new.name, false);
         let (id, _) = self.make(Kind::Routine, scope, (&new.name.name, new.name.span));
-        for object in used {
-            if self.object(object).kind != Kind::Column {
-                self.depend(id, object);
-            }
-        }
+        self.depend_on_all(id, used);
         let (signature, source) = (new.signature.clone(), new.source.clone());
         let entry = Body { signature, acts: new.body.clone(), source, path: path.clone() };
         match &mut self.object_mut(id).detail {

@@ -23,11 +23,7 @@ impl Catalogue {
         if !fresh {
             return;
         }
-        for object in used {
-            if self.object(object).kind != Kind::Column {
-                self.depend(id, object);
-            }
-        }
+        self.depend_on_all(id, used);
         table.like.iter().for_each(|other| self.copy_columns(id, other));
         table.inherits.iter().for_each(|parent| self.inherit(id, parent, false));
         table.partition_of.iter().for_each(|parent| self.inherit(id, parent, true));
