@@ -62,6 +62,9 @@ fn summary(graph: &MigrationGraph, inference: &Inference) -> String {
 
 /// Why one must come behind the other.
 pub(crate) fn reason(catalogue: &Catalogue, need: &Need) -> String {
+    if catalogue.is_made_elsewhere(need.cell) {
+        return "both change rows of tables that no migration makes (a guess)".to_owned();
+    }
     let what = if catalogue.is_anything(need.cell) {
         "a statement that could not be read".to_owned()
     } else {

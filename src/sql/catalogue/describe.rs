@@ -40,6 +40,11 @@ impl Catalogue {
         matches!(cell, Cell::Object(id, _) if id == self.anything)
     }
 
+    /// True for the cell that stands for the rows of all tables that no script made.
+    pub fn is_made_elsewhere(&self, cell: Cell) -> bool {
+        matches!(cell, Cell::Object(id, _) if id == self.made_elsewhere)
+    }
+
     /// Every object that is there, with its name.
     pub fn objects(&self) -> impl Iterator<Item = (ObjectId, Kind, String)> {
         let there = self.slots.iter().filter_map(|slot| slot.holder);

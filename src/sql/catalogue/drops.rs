@@ -31,7 +31,12 @@ impl Catalogue {
 
     fn drop_named(&mut self, removal: &Removal, name: &QName, signature: Option<&str>) {
         let absent = if removal.if_exists { Absent::Fine } else { Absent::Missing };
-        let Some(id) = self.target(removal, name, absent) else { return };
+        let Some(id) = self.target(removal, name, absent) else {
+            if removal.kind == Kind::Routine && !removal.if_exists {
+                self.change_name(removal.kind, name, Op::Write);
+            }
+            return;
+        };
         if removal.concurrently {
             if let Some(table) = self.object(id).parent {
                 self.lock(table, LockMode::ShareUpdateExclusive, name.span);
@@ -141,15 +146,9 @@ impl Catalogue {
                     .filter(|child| self.relation(*child).is_some_and(|it| it.partition))
                     .collect()
             }
-            _ if self.object(id).kind == Kind::Schema => self.contents(id),
+            _ if self.object(id).kind == Kind::Schema => self.contents(self.name_of(id)),
             _ => Vec::new(),
         }
-    }
-
-    fn contents(&self, schema: ObjectId) -> Vec<ObjectId> {
-        let name = self.name_of(schema).clone();
-        let inside = |slot: &super::object::Slot| matches!(&slot.key.scope, super::object::Scope::Schema(it) if *it == name);
-        self.slots.iter().filter(|it| inside(it)).filter_map(|it| it.holder).collect()
     }
 
     fn lock_for_drop(&mut self, id: ObjectId, span: Span) {

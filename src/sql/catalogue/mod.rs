@@ -5,6 +5,7 @@
 //! up. It starts as an empty database does: with the schema `public` and what the
 //! server itself provides.
 
+mod assumed;
 mod calls;
 mod changes;
 mod constraints;
@@ -50,6 +51,9 @@ pub struct Catalogue {
     defaults: ObjectId,
     /// Stands for the publications of tables that they do not name.
     publications: ObjectId,
+    /// Stands for the tables that no script made: foreign keys and triggers that nobody
+    /// knows may tie their rows together.
+    made_elsewhere: ObjectId,
     /// Event triggers, which see what is made, changed and dropped.
     event_triggers: Vec<ObjectId>,
     /// True while the present script acts as another role than the one that runs it.
@@ -90,6 +94,7 @@ impl Default for Catalogue {
             defaults: ObjectId(0),
             anything: ObjectId(1),
             publications: ObjectId(2),
+            made_elsewhere: ObjectId(3),
             event_triggers: Vec::new(),
             other_role: false,
             path: vec![Ident::new("public")],
@@ -109,6 +114,7 @@ impl Default for Catalogue {
         global(Kind::DefaultPrivileges, "default privileges");
         global(Kind::Database, "*");
         global(Kind::Publication, "*");
+        global(Kind::Table, "(made elsewhere)");
         global(Kind::Schema, "public");
         for language in ["plpgsql", "sql", "c", "internal"] {
             global(Kind::Language, language);

@@ -23,7 +23,7 @@ impl Catalogue {
             return *slot;
         }
         let slot = SlotId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        self.slots.push(Slot { key: key.clone(), holder: None });
+        self.slots.push(Slot { key: key.clone(), holder: None, assumed: None });
         self.by_name.insert(key, slot);
         slot
     }
@@ -32,7 +32,7 @@ impl Catalogue {
         NameKey { class: class.class(), scope, name: name.clone() }
     }
 
-    /// What a slot stands for now.
+    /// What was given the name, and still has it.
     pub(super) fn holder(&self, slot: SlotId) -> Option<ObjectId> {
         self.slots[slot.0 as usize].holder
     }
@@ -89,13 +89,7 @@ impl Catalogue {
         if let Some(schema) = &name.schema {
             return Scope::Schema(schema.clone());
         }
-        let is_known = |schema: &Ident| {
-            let name = QName { schema: None, name: schema.clone(), span: name.span };
-            self.peek(Kind::Schema, &name).is_some()
-        };
-        let known = self.path.iter().position(is_known);
-        let others = self.path.get(1..=known.unwrap_or(0)).unwrap_or_default().to_vec();
-        for schema in others {
+        for schema in self.next_on_path() {
             let of_schema = QName { schema: None, name: schema.clone(), span: name.span };
             if let Some(of_schema) = self.peek(Kind::Schema, &of_schema) {
                 self.touch(of_schema, Aspect::Members, Op::Add, name.span);
@@ -106,22 +100,47 @@ impl Catalogue {
         Scope::Schema(self.path.first().cloned().unwrap_or_else(|| Ident::new("public")))
     }
 
+    /// The schemas after the first one on the path where what is made may land, because
+    /// no script made those before.
+    pub(super) fn next_on_path(&self) -> Vec<Ident> {
+        let is_made = |schema: &Ident| {
+            let slot = self.by_name.get(&Self::key(Kind::Schema, Scope::Global, schema));
+            slot.is_some_and(|slot| self.holder(*slot).is_some())
+        };
+        let made = self.path.iter().position(is_made);
+        self.path.get(1..=made.unwrap_or(0)).unwrap_or_default().to_vec()
+    }
+
     /// Looks a name up without a trace.
     pub(super) fn peek(&self, kind: Kind, name: &QName) -> Option<ObjectId> {
+        self.peek_made(kind, name).or_else(|| self.peek_assumed(kind, name))
+    }
+
+    fn peek_made(&self, kind: Kind, name: &QName) -> Option<ObjectId> {
         let find = |scope| self.by_name.get(&Self::key(kind, scope, &name.name));
         self.scopes(kind, name).into_iter().find_map(|scope| self.holder(*find(scope)?))
     }
 
-    /// Looks a name up. When there is nothing, whoever makes it will have to do
-    /// with this migration.
+    fn peek_assumed(&self, kind: Kind, name: &QName) -> Option<ObjectId> {
+        let find = |scope| self.by_name.get(&Self::key(kind, scope, &name.name));
+        self.scopes(kind, name).into_iter().find_map(|scope| self.assumed(*find(scope)?))
+    }
+
+    /// Looks a name up. When no script made it, whoever does will have to do with this
+    /// migration, and so will who uses it as well.
     pub(super) fn find(&mut self, kind: Kind, name: &QName, absent: Absent) -> Option<ObjectId> {
-        let found = self.peek(kind, name);
-        match found {
-            Some(id) => self.pass_by(kind, name, id),
-            None if is_system(name) => {}
-            None => self.miss(self.scopes(kind, name), (kind, name), absent),
+        if let Some(id) = self.peek_made(kind, name) {
+            self.pass_by(kind, name, id);
+            return Some(id);
         }
-        found
+        if is_system(name) {
+            return None;
+        }
+        let scopes = self.scopes(kind, name);
+        self.miss(scopes.clone(), (kind, name), absent);
+        self.peek_assumed(kind, name).or_else(|| {
+            (absent == Absent::Missing).then(|| self.assume(kind, scopes, &name.name))?
+        })
     }
 
     /// What is made later in a schema that is searched before hides what is found.
@@ -132,6 +151,11 @@ impl Catalogue {
                 self.scopes(kind, name).into_iter().take_while(|it| it != scope).collect();
             self.miss(before, (kind, name), Absent::Fine);
         }
+    }
+
+    /// Whoever makes such an object later has to do with this migration.
+    pub(super) fn note_missing(&mut self, kind: Kind, name: &QName) {
+        self.miss(self.scopes(kind, name), (kind, name), Absent::Missing);
     }
 
     fn miss(&mut self, scopes: Vec<Scope>, (kind, name): (Kind, &QName), absent: Absent) {
@@ -149,7 +173,8 @@ impl Catalogue {
     /// A part of `parent`, such as a column, without a trace.
     pub(super) fn part(&self, parent: ObjectId, kind: Kind, name: &Ident) -> Option<ObjectId> {
         let key = Self::key(kind, Scope::Of(parent), name);
-        self.holder(*self.by_name.get(&key)?)
+        let slot = *self.by_name.get(&key)?;
+        self.holder(slot).or_else(|| self.assumed(slot))
     }
 
     /// A part of `parent`; when there is none, see [`Self::find`].
@@ -160,17 +185,19 @@ impl Catalogue {
         name: (&Ident, Span),
         absent: Absent,
     ) -> Option<ObjectId> {
-        let found = self.part(parent, kind, name.0);
-        let open = self.relation(parent).is_some_and(|relation| relation.open);
-        if found.is_none() && !(open && kind == Kind::Column) {
-            let slot = self.slot(Self::key(kind, Scope::Of(parent), name.0));
-            let missing = absent == Absent::Missing;
-            let touch = Touch { span: self.place(name.1), soft: self.soft, missing };
-            if !self.object(parent).temporary {
-                self.now.add(Cell::Name(slot), Op::Read, touch);
-            }
+        let slot = self.slot(Self::key(kind, Scope::Of(parent), name.0));
+        if let Some(found) = self.holder(slot) {
+            return Some(found);
         }
-        found
+        let open = self.may_have(parent, kind);
+        let missing = absent == Absent::Missing;
+        if !self.object(parent).temporary {
+            let missing = missing && !open;
+            let touch = Touch { span: self.place(name.1), soft: self.soft, missing };
+            self.now.add(Cell::Name(slot), Op::Read, touch);
+        }
+        let assume = open && missing && !self.soft;
+        self.assumed(slot).or_else(|| assume.then(|| self.assume_part(parent, kind, slot)))
     }
 
     /// Records that the present script does this to an aspect of an object.
@@ -270,6 +297,20 @@ impl Catalogue {
     }
 
     fn push(&mut self, kind: Kind, slot: SlotId) -> ObjectId {
+        let id = self.new_object(kind, slot);
+        let of_slot = &mut self.slots[slot.0 as usize];
+        of_slot.holder = Some(id);
+        let assumed = of_slot.assumed.take();
+        if matches!(kind, Kind::Constraint | Kind::Trigger | Kind::Policy) {
+            self.parts_by_name.entry(of_slot.key.name.clone()).or_default().push(id);
+        }
+        assumed.into_iter().for_each(|it| self.replace_assumed(it, slot));
+        self.assume_landed(id, slot);
+        id
+    }
+
+    /// An object that has no name yet.
+    pub(super) fn new_object(&mut self, kind: Kind, slot: SlotId) -> ObjectId {
         let id = ObjectId(u32::try_from(self.objects.len()).unwrap_or(u32::MAX));
         let detail = if kind.is_relation() && kind != Kind::Index {
             Detail::Relation(Box::default())
@@ -288,11 +329,6 @@ impl Catalogue {
             foundations: Vec::new(),
             detail,
         });
-        let slot = &mut self.slots[slot.0 as usize];
-        slot.holder = Some(id);
-        if matches!(kind, Kind::Constraint | Kind::Trigger | Kind::Policy) {
-            self.parts_by_name.entry(slot.key.name.clone()).or_default().push(id);
-        }
         id
     }
 

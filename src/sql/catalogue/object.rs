@@ -27,10 +27,13 @@ pub(super) struct NameKey {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: NameKey,
+    /// What a script gave this name.
     pub(super) holder: Option<ObjectId>,
+    /// What is taken for it as long as no script did; see [`Object::assumed`].
+    pub(super) assumed: Option<ObjectId>,
 }
 
-/// An object that was made, and perhaps dropped again.
+/// An object that was made or is assumed, and perhaps was dropped again.
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) kind: Kind,
@@ -67,13 +70,23 @@ pub(super) enum Detail {
     Rule(Arc<[Act]>),
 }
 
+/// How much of a relation is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Known {
+    #[default]
+    Whole,
+    /// It may have more columns: `SELECT *`, or an unknown parent.
+    SomeColumns,
+    /// No script made it: what others have used of it.
+    Uses,
+}
+
 /// Tables, views and the like.
 #[derive(Debug, Default)]
 pub(super) struct Relation {
     /// In order; dropped ones are removed.
     pub(super) columns: Vec<ObjectId>,
-    /// True when there may be more: `SELECT *`, or an unknown parent.
-    pub(super) open: bool,
+    pub(super) known: Known,
     pub(super) parents: Vec<ObjectId>,
     pub(super) children: Vec<ObjectId>,
     /// What a view reads, or a table of a query was made from.
@@ -84,6 +97,18 @@ pub(super) struct Relation {
     pub(super) partition: bool,
     /// True for the one that takes what fits no other.
     pub(super) takes_the_rest: bool,
+}
+
+impl Relation {
+    /// True when it may have more columns than are known.
+    pub(super) fn is_open(&self) -> bool {
+        self.known != Known::Whole
+    }
+
+    /// True when no script made it.
+    pub(super) fn is_assumed(&self) -> bool {
+        self.known == Known::Uses
+    }
 }
 
 #[derive(Debug, Default)]

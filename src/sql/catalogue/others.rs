@@ -141,9 +141,7 @@ impl Catalogue {
             if fresh {
                 self.attach(id, object);
             }
-            if let Some(relation) = self.relation_mut(object) {
-                relation.open = true;
-            }
+            self.open(object);
         }
     }
 
@@ -248,14 +246,7 @@ impl Catalogue {
 
     /// Everything in a schema is called by its new name from now on.
     fn rename_schema(&mut self, id: ObjectId, to: &Ident) {
-        let old = Scope::Schema(self.name_of(id).clone());
-        let slots: Vec<_> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.key.scope == old)
-            .filter_map(|slot| slot.holder)
-            .collect();
-        for object in slots {
+        for object in self.contents(self.name_of(id)) {
             let name = self.name_of(object).clone();
             self.move_to(object, Scope::Schema(to.clone()), &name, self.statement);
         }

@@ -1,7 +1,6 @@
 //! `GRANT` and `REVOKE`.
 
 use super::Catalogue;
-use super::object::Scope;
 use crate::sql::act::Grant;
 use crate::sql::footprint::{Aspect, Op};
 use crate::sql::kind::Kind;
@@ -51,15 +50,10 @@ impl Catalogue {
             let Some(id) = self.wanted(Kind::Schema, schema) else { continue };
             self.use_of(id, schema.span);
             self.touch(id, Aspect::Members, Op::Read, schema.span);
-            let scope = Scope::Schema(schema.name.clone());
-            let members: Vec<_> = self
-                .slots
-                .iter()
-                .filter(|slot| slot.key.scope == scope)
-                .filter(|slot| matches!(slot.key.class, Kind::Table | Kind::Routine))
-                .filter_map(|slot| slot.holder)
-                .collect();
-            for member in members {
+            for member in self.contents(&schema.name) {
+                if !matches!(self.object(member).kind.class(), Kind::Table | Kind::Routine) {
+                    continue;
+                }
                 self.touch(member, Aspect::Privileges, op, schema.span);
                 if self.object(member).kind.is_relation() {
                     self.lock(member, LockMode::ShareUpdateExclusive, schema.span);

@@ -1,7 +1,7 @@
 //! Rows: what reads and writes them, and which of them are numbered.
 
 use super::Catalogue;
-use super::object::Detail;
+use super::object::{Detail, Relation};
 use crate::model::Span;
 use crate::sql::act::{Given, RowAccess};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
@@ -16,7 +16,7 @@ impl Catalogue {
         for id in self.read_through(table) {
             let Some(relation) = self.relation(id) else { continue };
             let all = if id == table { Vec::new() } else { relation.columns.clone() };
-            if relation.open {
+            if relation.is_open() {
                 self.touch(id, Aspect::Value, Op::Read, span);
             }
             for column in if id == table { objects } else { &all } {
@@ -34,7 +34,7 @@ impl Catalogue {
     /// Gives columns other values; `None`: any. Which rows there are stays the same.
     fn write_values(&mut self, table: ObjectId, columns: Option<&[Ident]>, span: Span) {
         self.touch(table, Aspect::Values, Op::Write, span);
-        if self.relation(table).is_some_and(|it| it.open) {
+        if self.relation(table).is_some_and(Relation::is_open) {
             self.touch(table, Aspect::Value, Op::Write, span);
         }
         let given = columns.filter(|_| !self.sets_others(table));
@@ -111,6 +111,9 @@ impl Catalogue {
         self.lock(id, mode, span);
         self.touch_rows(id, access, op, span);
         let changes = !matches!(access, RowAccess::Read | RowAccess::Lock);
+        if changes && !matches!(access, RowAccess::Update(_)) {
+            self.change_elsewhere(id, span);
+        }
         for heir in self.heirs(id) {
             self.lock(heir, mode, span);
             self.touch_rows(heir, access, op, span);

@@ -2,7 +2,7 @@
 
 use super::Catalogue;
 use super::names::Absent;
-use super::object::{Column, Constraint, Detail, Scope};
+use super::object::{Column, Constraint, Detail, Known, Scope};
 use crate::model::Span;
 use crate::sql::act::{ConstraintKind, Filled, NewColumn, NewConstraint, NewSequence, NewTable};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
@@ -29,11 +29,12 @@ impl Catalogue {
         table.partition_of.iter().for_each(|parent| self.inherit(id, parent, true));
         let queried = table.query.iter().flat_map(|query| &query.relations);
         let sources: Vec<_> = queried.filter_map(|it| self.peek(Kind::Table, &it.name)).collect();
-        let open = table.query.is_some() && table.columns.is_empty();
         if let Some(relation) = self.relation_mut(id) {
-            relation.open |= open;
             relation.sources = sources;
             relation.takes_the_rest = table.takes_the_rest;
+        }
+        if table.query.is_some() && table.columns.is_empty() {
+            self.open(id);
         }
         for column in &table.columns {
             self.add_column(id, column);
@@ -67,15 +68,16 @@ impl Catalogue {
         self.copy_from(id, source, other.span);
     }
 
-    fn open(&mut self, id: ObjectId) {
-        if let Some(relation) = self.relation_mut(id) {
-            relation.open = true;
+    /// A relation may have more columns than are known.
+    pub(super) fn open(&mut self, id: ObjectId) {
+        if let Some(relation) = self.relation_mut(id).filter(|it| !it.is_open()) {
+            relation.known = Known::SomeColumns;
         }
     }
 
     fn copy_from(&mut self, id: ObjectId, source: ObjectId, span: Span) {
         let (columns, open) =
-            self.relation(source).map(|it| (it.columns.clone(), it.open)).unwrap_or_default();
+            self.relation(source).map(|it| (it.columns.clone(), it.is_open())).unwrap_or_default();
         if open {
             self.open(id);
         }
@@ -206,10 +208,7 @@ impl Catalogue {
 
     /// A column without its constraints and sequence.
     pub(super) fn add_column(&mut self, table: ObjectId, column: &NewColumn) -> ObjectId {
-        let ty = column
-            .ty
-            .as_ref()
-            .and_then(|ty| self.peek(Kind::Type, ty).or_else(|| self.peek(Kind::Table, ty)));
+        let ty = column.ty.as_ref().and_then(|ty| self.find_type(ty));
         self.new_column(table, &column.name, ty, column.span)
     }
 

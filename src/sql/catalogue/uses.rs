@@ -182,7 +182,7 @@ impl Catalogue {
     /// A type may be a table's row type, or come with a range
     /// (<https://www.postgresql.org/docs/current/sql-createtype.html>); a built-in one
     /// is nobody's.
-    fn find_type(&mut self, name: &QName) -> Option<ObjectId> {
+    pub(super) fn find_type(&mut self, name: &QName) -> Option<ObjectId> {
         if let Some(id) = self.peek(Kind::Type, name).or_else(|| self.peek(Kind::Table, name)) {
             return Some(id);
         }
@@ -196,8 +196,8 @@ impl Catalogue {
             }
         }
         if name.schema.is_some() || !crate::sql::builtin::is_type(text) {
-            self.find(Kind::Type, name, Absent::Missing);
-            self.find(Kind::Table, name, Absent::Missing);
+            self.note_missing(Kind::Table, name);
+            return self.find(Kind::Type, name, Absent::Missing);
         }
         None
     }

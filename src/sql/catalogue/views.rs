@@ -29,7 +29,9 @@ impl Catalogue {
         }
         if let Some(relation) = self.relation_mut(id) {
             relation.sources = tables;
-            relation.open = view.columns.is_none();
+        }
+        if view.columns.is_none() {
+            self.open(id);
         }
         for column in view.columns.iter().flatten() {
             let (column, fresh) = self.make(Kind::Column, Scope::Of(id), (column, span));
