@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::Analysis;
+use super::backwards::backwards;
 use super::needs::{Strictness, Why, needs};
 use super::order::implied;
 use super::undeclared::{Undeclared, undeclared};
@@ -34,7 +35,8 @@ impl Finder<'_> {
         });
         let columns = strict.map(|pair| self.column_order(pair));
         let errors = pairs.iter().map(|pair| self.missing(*pair));
-        errors.chain(columns).chain(self.around_opaque(&pairs)).collect()
+        let others = self.around_opaque(&pairs).into_iter().chain(self.backwards());
+        errors.chain(columns).chain(others).collect()
     }
 
     /// A migration that could not be read, and those that stand in no order with it:
@@ -94,6 +96,25 @@ impl Finder<'_> {
         undeclared(analysis.footprints(), &declared, strictness, counts)
     }
 
+    /// What is declared the wrong way round.
+    fn backwards(&self) -> Diagnostics {
+        let is_made = |cell| self.analysis.catalogue().is_only_made(cell);
+        let pairs = backwards(self.analysis.footprints(), &self.declared(), is_made);
+        pairs.into_iter().map(|pair| self.wrong_way_round(pair)).collect()
+    }
+
+    fn wrong_way_round(&self, pair: Undeclared) -> Diagnostic {
+        let ((earlier, first_span), (later, second_span)) = self.sides(pair);
+        let (first, second) = (self.graph.id(earlier), self.graph.id(later));
+        let object = self.analysis.catalogue().describe(pair.need.cell);
+        let message =
+            format!("`{second}` uses {object}, which `{first}` makes, and that depends on it");
+        Diagnostic::error(Code::UndeclaredDependency, message)
+            .at(self.place(later, second_span, "used here"))
+            .also(self.place(earlier, first_span, "made here"))
+            .help(format!("`{second}` must depend on `{first}`, and not the other way round"))
+    }
+
     /// The one that must come first, the one that must come behind it, and where each
     /// says so.
     fn sides(&self, pair: Undeclared) -> ((Node, Span), (Node, Span)) {
@@ -116,6 +137,13 @@ impl Finder<'_> {
                 format!("`{second}` uses {object} and does not depend on `{first}`"),
                 "used here",
                 "made or changed here",
+            ),
+            Why::TakesAway => (
+                format!(
+                    "`{second}` takes away {object}, which `{first}` uses, and does not depend on it"
+                ),
+                "taken away here",
+                "used here",
             ),
             Why::ChangesUsed => (
                 format!(

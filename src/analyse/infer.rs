@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::needs::{Need, Strictness, Why, rank, reason};
+use super::needs::{Need, Strictness, Why, in_vain, rank, reason};
 use super::order::implied;
 use crate::model::Span;
 use crate::sql::{Aspect, Cell, Footprint, Op, Touch};
@@ -124,7 +124,7 @@ fn wanted_by_one(
         let Some(state) = states.get(&cell) else { continue };
         for (earlier, before, done) in state.before(op) {
             let Some(why) = reason(cell, done, op, strictness) else { continue };
-            let why = if before.missing { Why::MakesMissing } else { why };
+            let why = in_vain((done, before), (op, touch)).unwrap_or(why);
             let need = need(cell, why, (before.span, touch.span), before.soft || touch.soft);
             let known = wanted.entry(earlier).or_insert(need);
             if rank(&need) < rank(known) {

@@ -8,6 +8,7 @@
 //! `docs/design/footprints.md` has the rules.
 
 mod analysis;
+mod backwards;
 mod completed;
 mod conflict;
 mod findings;
@@ -17,6 +18,7 @@ mod order;
 mod undeclared;
 
 pub use analysis::Analysis;
+pub use backwards::backwards;
 pub use completed::{Completion, Dependency, complete, completed};
 pub use conflict::{Collision, conflict};
 pub use findings::findings;

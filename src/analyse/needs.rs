@@ -1,7 +1,7 @@
 //! When the order of two migrations matters.
 
 use crate::model::Span;
-use crate::sql::{Aspect, Cell, Footprint, Op};
+use crate::sql::{Aspect, Cell, Footprint, Op, Touch};
 
 /// How much of a history's result must be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Why {
     ChangesUsed,
     /// The later one makes what the earlier one looked for in vain.
     MakesMissing,
+    /// The earlier one takes away what the later one looks for in vain.
+    TakesAway,
     /// Both change it.
     BothChange,
     /// Both add a column to one table: only the order of the columns differs.
@@ -57,7 +59,7 @@ pub fn needs(
         [Op::Read, Op::Add, Op::Write].into_iter().filter_map(move |before| {
             let why = reason(cell, before, op, strictness)?;
             let theirs = earlier.touch(cell, before)?;
-            let why = if theirs.missing { Why::MakesMissing } else { why };
+            let why = in_vain((before, theirs), (op, touch)).unwrap_or(why);
             let soft = touch.soft || theirs.soft;
             Some(Need { cell, why, earlier: theirs.span, later: touch.span, soft })
         })
@@ -93,8 +95,20 @@ pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) 
     }
 }
 
-/// Hard reasons first, then those about a thing rather than a name, then the
-/// plainest.
-pub(super) fn rank(need: &Need) -> (bool, bool, Why) {
-    (need.soft, matches!(need.cell, Cell::Name(_)), need.why)
+/// Why two stand the wrong way round: one looks for what is not there yet, or no more.
+pub(super) fn in_vain(before: (Op, Touch), after: (Op, Touch)) -> Option<Why> {
+    match (before, after) {
+        ((Op::Read, used), (Op::Write, made)) if (used.missing || used.gone) && !made.gone => {
+            Some(Why::MakesMissing)
+        }
+        ((Op::Write, taken), (Op::Read, used)) if taken.gone && used.gone => Some(Why::TakesAway),
+        _ => None,
+    }
+}
+
+/// Hard reasons first, then what only the other order can mend, then those about a
+/// thing rather than a name, then the plainest.
+pub(super) fn rank(need: &Need) -> (bool, bool, bool, Why) {
+    let named = matches!(need.cell, Cell::Name(_));
+    (need.soft, need.why != Why::TakesAway, named, need.why)
 }

@@ -48,9 +48,10 @@ pub fn undeclared(
     found
 }
 
-/// Whoever looked for something that only came later needs the one that made it.
+/// Whoever looked for something that only came later needs the one that made it, and
+/// whoever took something away has to wait for those who look for it.
 fn report(earlier: usize, later: usize, need: Need) -> Undeclared {
-    if need.why == Why::MakesMissing {
+    if matches!(need.why, Why::MakesMissing | Why::TakesAway) {
         Undeclared { dependent: earlier, dependency: later, need }
     } else {
         Undeclared { dependent: later, dependency: earlier, need }

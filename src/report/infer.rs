@@ -72,6 +72,7 @@ pub(crate) fn reason(catalogue: &Catalogue, need: &Need) -> String {
     };
     let why = match need.why {
         Why::Uses | Why::MakesMissing => "uses",
+        Why::TakesAway => "misses",
         Why::ChangesUsed => "changes what is used:",
         Why::BothChange => "both change",
         Why::ColumnOrder => "column order of",

@@ -118,6 +118,8 @@ pub struct Uses {
     pub sorted: bool,
     /// True when what comes out depends on the order of rows: `LIMIT`, `array_agg` …
     pub picks: bool,
+    /// Where it asks the server for all that is there of some kind.
+    pub lists: Option<Span>,
 }
 
 impl Uses {
@@ -129,6 +131,21 @@ impl Uses {
             && self.named.is_empty()
             && self.literals.is_empty()
             && self.converted.is_empty()
+    }
+
+    /// True when it changes rows.
+    pub fn changes(&self) -> bool {
+        self.relations.iter().any(RelationUse::is_changed)
+    }
+
+    /// What fails is passed over: a row that is there already counts, as with
+    /// `ON CONFLICT`.
+    pub fn tolerate(&mut self) {
+        for relation in &mut self.relations {
+            if let RowAccess::Insert { upsert, .. } = &mut relation.access {
+                *upsert = true;
+            }
+        }
     }
 
     /// Takes over what `other` refers to.
@@ -143,6 +160,7 @@ impl Uses {
         self.grouped |= other.grouped;
         self.sorted |= other.sorted;
         self.picks |= other.picks;
+        self.lists = self.lists.or(other.lists);
     }
 }
 
@@ -194,6 +212,13 @@ pub enum Given {
     Columns(Vec<Ident>),
 }
 
+impl RelationUse {
+    /// True when its rows are changed.
+    pub fn is_changed(&self) -> bool {
+        !matches!(self.access, RowAccess::Read | RowAccess::Lock)
+    }
+}
+
 /// A column in an expression, or what may be one.
 #[derive(Clone, Debug)]
 pub struct ColumnUse {
@@ -201,7 +226,7 @@ pub struct ColumnUse {
     pub table: Option<Ident>,
     /// Its name.
     pub name: Ident,
-    /// True when the table before it can be no subquery's alias.
+    /// True when it can be nothing else: no variable, and no subquery's column.
     pub sure: bool,
     /// Where.
     pub span: Span,

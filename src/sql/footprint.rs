@@ -28,8 +28,8 @@ pub enum Aspect {
     Sequence,
     /// Which rows a relation has; a sequence's counter.
     Rows,
-    /// In which order a query without `ORDER BY` finds the rows: as they were added,
-    /// in most cases.
+    /// In which order a query without `ORDER BY` finds the rows: as they were added and
+    /// changed, in most cases.
     RowOrder,
     /// What stands in the rows that are there, in whichever column.
     Values,
@@ -94,8 +94,11 @@ pub struct Touch {
     pub span: Span,
     /// True when only the body of a function says so, which nothing has called.
     pub soft: bool,
-    /// True when there was nothing there to be used.
+    /// True when there was nothing there to be used, and no script ever made it.
     pub missing: bool,
+    /// Of a use: what was there is gone. Of a change of a name: nothing has it
+    /// afterwards.
+    pub gone: bool,
 }
 
 /// A statement that must not run beside any other, or that is not understood.
@@ -168,6 +171,15 @@ impl Footprint {
         let known = self.touches.entry((cell, op)).or_insert(touch);
         if known.soft && !touch.soft {
             *known = touch;
+        }
+    }
+
+    /// Notes of each name that was changed whether it stands for something now.
+    pub(super) fn settle_names(&mut self, is_gone: impl Fn(SlotId) -> bool) {
+        for ((cell, op), touch) in &mut self.touches {
+            if let (Cell::Name(slot), Op::Write) = (*cell, *op) {
+                touch.gone = is_gone(slot);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Histories, and what they imply.
 
 use super::*;
-use crate::analyse::undeclared;
+use crate::analyse::{backwards, undeclared};
 use crate::sql::{Catalogue, read};
 use crate::syntax::parse;
 
@@ -504,6 +504,14 @@ const MADE_ELSEWHERE: &[(&str, &str)] = &[
     ("create table s.t() | drop schema s cascade", "1<0"),
     ("create table t(a s.e) | alter type s.e add value 'z' | insert into t values ('z')", "2<0,1"),
     ("select 1 from u | create table u(a int) | drop table u", "1<0 2<1"),
+    (
+        "drop trigger if exists t on u | create trigger t after insert on u execute function f()",
+        "1<0",
+    ),
+    ("alter publication p add table t | alter publication p drop table t", "1<0"),
+    // Nobody knows what the extension brings along.
+    ("create schema q; create extension pgmq with schema q | select q.create('x')", "1<0"),
+    ("create extension unheard_of | create table t(a its_type)", "1<0"),
     // Foreign keys that nobody knows may tie them together.
     ("insert into u values (1) | insert into w values (1)", "1<0"),
     ("delete from u | insert into w values (1)", "1<0"),
@@ -520,6 +528,120 @@ const MADE_ELSEWHERE: &[(&str, &str)] = &[
     ("update u set a = 1 | update w set a = 1", ""),
     ("create function f() returns int language sql as 'select a from u' | select 1 from u", ""),
 ];
+
+/// `(why, history, what it implies with the order of columns left out)`.
+const FINER: &[(&str, &str, &str)] = &[
+    (
+        "a column of its own, filled and made NOT NULL",
+        "create table t(id int) | \
+        alter table t add a text; update t set a = ''; alter table t alter a set not null | \
+        alter table t add b text; update t set b = ''; alter table t alter b set not null",
+        "1<0 2<0",
+    ),
+    (
+        "a check of one column, an update of another",
+        "create table t(a int, b int) | update t set a = 1 | alter table t add check (b > 0)",
+        "1<0 2<0",
+    ),
+    (
+        "a check that is NOT VALID looks at every row that is written",
+        "create table t(a int, b int) | update t set a = 1 | \
+        alter table t add check (b > 0) not valid",
+        "1<0 2<1",
+    ),
+    (
+        "a sequence stays as long as a default needs it",
+        "create table t(id serial) | alter table t alter id drop default | drop sequence t_id_seq",
+        "1<0 2<1",
+    ),
+    (
+        "a row that is there already may be passed over",
+        "create table t(id int primary key) | do $$ begin insert into t values (1); \
+        exception when unique_violation then null; end $$ | insert into t values (1)",
+        "1<0 2<1",
+    ),
+    (
+        "the later of two rows goes",
+        "create table t(k int) | insert into t values (1) | insert into t values (1) | \
+        delete from t a using t b where a.k = b.k and a.ctid > b.ctid",
+        "1<0 2<1 3<2",
+    ),
+    (
+        "a type that a column has no more takes nothing along",
+        "create type e as enum ('a'); create table t(c e) | \
+        alter table t alter c type text; drop type e cascade | update t set c = 'x'",
+        "1<0 2<1",
+    ),
+    (
+        "the server's own tables",
+        "create type e as enum ('a'); create table t(c e) | \
+        update pg_enum set enumlabel = 'b' where enumtypid = 'e'::regtype | \
+        insert into t values ('b')",
+        "1<0 2<1",
+    ),
+];
+
+#[test]
+fn what_changes_places_and_what_does_not() {
+    for (why, history, expected) in FINER {
+        let split: Vec<_> = history.split(" | ").collect();
+        assert_eq!(edges(&split, Strictness::Relaxed), *expected, "{why}: {history}");
+    }
+}
+
+#[test]
+fn all_that_is_there_depends_on_who_makes_it() {
+    let listing = "insert into t select table_name from information_schema.tables";
+    let named = "insert into t select 1 from pg_class where relname = 'u'";
+    let seen = footprints(&["create table t(a text)", listing, named, "select * from pg_class"]);
+    let clear: Vec<_> = seen.iter().map(Footprint::is_clear).collect();
+    assert_eq!(clear, [true, false, true, true]);
+}
+
+/// `(history, declared, what stands the wrong way round)`.
+#[test]
+fn what_is_declared_the_wrong_way_round_is_found() {
+    let cases: [(&str, &[Vec<usize>], &[(usize, usize)]); 5] = [
+        (
+            "create table o(u int references u) | create table u(id int)",
+            &[vec![], vec![0]],
+            &[(0, 1)],
+        ),
+        ("update t set t.a = 1 | create table t(a int)", &[vec![], vec![0]], &[(0, 1)]),
+        // Not declared at all: that is another finding.
+        ("create table o(u int references u) | create table u(id int)", &[vec![], vec![]], &[]),
+        // It was there once.
+        (
+            "create table u() | drop table u | select 1 from u | create table u()",
+            &[vec![], vec![0], vec![1], vec![2]],
+            &[],
+        ),
+        ("drop table if exists u | create table u()", &[vec![], vec![0]], &[]),
+    ];
+    for (history, declared, expected) in cases {
+        let mut catalogue = Catalogue::default();
+        let script = |sql: &str| catalogue.replay(&read(&parse(sql).unwrap()));
+        let seen: Vec<_> = history.split(" | ").map(script).collect();
+        let found = backwards(&seen, declared, |cell| catalogue.is_only_made(cell));
+        let found: Vec<_> = found.iter().map(|it| (it.dependent, it.dependency)).collect();
+        assert_eq!(found, expected, "{history}");
+    }
+}
+
+#[test]
+fn who_takes_away_what_another_uses_has_to_wait_for_it() {
+    let history =
+        "create table t(a int) | alter table t rename a to b | create view v as select a from t";
+    let split: Vec<_> = history.split(" | ").collect();
+    let found = undeclared(
+        &footprints(&split),
+        &[vec![], vec![0], vec![0]],
+        Strictness::Relaxed,
+        |_, _| true,
+    );
+    let found: Vec<_> = found.iter().map(|it| (it.dependent, it.dependency)).collect();
+    assert_eq!(found, [(1, 2)]);
+}
 
 #[test]
 fn what_nobody_makes_is_kept_in_order_too() {

@@ -8,14 +8,31 @@
 use super::Catalogue;
 use super::object::{Column, Detail, Known, Relation, Scope, Slot, Trigger};
 use crate::model::Span;
-use crate::sql::footprint::{Aspect, ObjectId, Op, SlotId};
+use crate::sql::footprint::{Aspect, Cell, ObjectId, Op, SlotId};
 use crate::sql::kind::{Kind, Scoping};
-use crate::sql::name::Ident;
+use crate::sql::name::{Ident, QName};
 
 impl Catalogue {
     /// What stands in for whatever has this name.
     pub(super) fn assumed(&self, slot: SlotId) -> Option<ObjectId> {
         self.slots[slot.0 as usize].assumed.filter(|id| !self.object(*id).dropped)
+    }
+
+    /// True for a name that stands for nothing now.
+    pub(super) fn is_gone(&self, slot: SlotId) -> bool {
+        self.is_ours(slot) && self.holder(slot).or_else(|| self.assumed(slot)).is_none()
+    }
+
+    /// True for the name of a kind of which the server has nothing that a script may
+    /// mean without a schema.
+    fn is_ours(&self, slot: SlotId) -> bool {
+        let class = self.slots[slot.0 as usize].key.class;
+        matches!(class, Kind::Table | Kind::Column | Kind::Type | Kind::Schema)
+    }
+
+    /// True for a name that stands for nothing where no script gave it.
+    pub fn is_only_made(&self, cell: Cell) -> bool {
+        matches!(cell, Cell::Name(slot) if self.is_ours(slot))
     }
 
     /// What is in a schema, made or assumed.
@@ -35,7 +52,8 @@ impl Catalogue {
         name: &Ident,
     ) -> Option<ObjectId> {
         let relation = kind.is_relation() && kind != Kind::Index;
-        if self.soft || !(relation || matches!(kind, Kind::Type | Kind::Schema)) {
+        if self.soft || !(relation || matches!(kind, Kind::Type | Kind::Schema | Kind::Publication))
+        {
             return None;
         }
         let lasting = |it: &Scope| !matches!(it, Scope::Schema(it) if it.as_str() == "pg_temp");
@@ -52,6 +70,25 @@ impl Catalogue {
             relation.known = Known::Uses;
         }
         Some(id)
+    }
+
+    /// What no script made may come with an extension of which nobody knows what it brings
+    /// along. Most functions without a schema are the server's own.
+    pub(super) fn may_come_along(&mut self, kind: Kind, name: &QName) {
+        let schema =
+            name.schema.clone().map(|name| QName { schema: None, name, span: Span::default() });
+        let schema = schema.and_then(|schema| self.peek(Kind::Schema, &schema));
+        schema.into_iter().for_each(|it| self.use_of(it, name.span));
+        let comes = match kind.class() {
+            Kind::Type => true,
+            Kind::Routine | Kind::Table => name.schema.is_some(),
+            _ => false,
+        };
+        for extension in self.unknown_extensions.clone() {
+            if comes && !self.object(extension).dropped {
+                self.use_of(extension, name.span);
+            }
+        }
     }
 
     /// True when `whole` may have parts of this kind that are not known.

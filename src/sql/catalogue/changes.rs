@@ -18,7 +18,7 @@ use LockMode::{AccessExclusive, AccessShare, ShareRowExclusive, ShareUpdateExclu
 impl Catalogue {
     pub(super) fn alter_relation(&mut self, alter: &AlterRelation) {
         let absent = if alter.if_exists { Absent::Fine } else { Absent::Missing };
-        let Some(id) = self.find(Kind::Table, &alter.name, absent) else { return };
+        let Some(id) = self.find_or_assume(Kind::Table, &alter.name, absent) else { return };
         self.use_of(id, alter.name.span);
         for change in &alter.changes {
             self.change(id, change);
@@ -136,7 +136,7 @@ impl Catalogue {
             self.read_order(id, span);
         }
         if column.filled == Filled::Generated {
-            self.touch(id, Aspect::Checked, Op::Read, span);
+            self.check_rows(id, &[], span);
         }
         self.column_extras(id, column);
         if let Some(new) = self.part(id, Kind::Column, &column.name) {
@@ -195,14 +195,14 @@ impl Catalogue {
 
     fn constraint_changed(&mut self, id: ObjectId, name: &Ident, mode: LockMode, span: Span) {
         self.lock(id, mode, span);
-        self.touch(id, Aspect::Checked, Op::Read, span);
         let found = self.find_part(id, Kind::Constraint, (name, span), Absent::Missing);
         let Some(constraint) = found else { return };
         self.touch(constraint, Aspect::Definition, Op::Write, span);
-        let foreign = match &self.object(constraint).detail {
-            Detail::Constraint(it) => it.foreign,
-            _ => None,
+        let (foreign, columns) = match &self.object(constraint).detail {
+            Detail::Constraint(it) => (it.foreign, it.columns.clone()),
+            _ => (None, Vec::new()),
         };
+        self.check_rows(id, &columns, span);
         if let Some(parent) = foreign {
             if mode == ShareUpdateExclusive {
                 self.lock(parent, LockMode::RowShare, span);
@@ -234,7 +234,7 @@ impl Catalogue {
                 self.demand(column);
                 self.touch(column, Aspect::Behaviour, Op::Write, span);
                 self.touch(id, Aspect::Constraints, Op::Add, span);
-                self.touch(id, Aspect::Checked, Op::Read, span);
+                self.check_rows(id, &[column], span);
             }
             ColumnAspect::Nullable => {
                 self.touch(column, Aspect::Behaviour, Op::Write, span);
@@ -258,6 +258,8 @@ impl Catalogue {
         let span = change.span;
         self.touch(column, Aspect::Behaviour, Op::Write, span);
         self.touch(id, Aspect::Behaviour, Op::Add, span);
+        // A sequence cannot go as long as a default takes numbers from it.
+        self.sequences_of(column).into_iter().for_each(|it| self.use_of(it, span));
         let identity = matches!(change.what, ColumnAspect::Identity);
         if identity {
             self.owned_sequence(id, column, span);
@@ -293,6 +295,7 @@ impl Catalogue {
         if let Some(before) = self.type_of(column) {
             // An enum's values become what they are called.
             self.touch(before, Aspect::Value, Op::Read, span);
+            self.depend_no_more(column, before);
         }
         let ty = ty.and_then(|ty| self.peek(Kind::Type, ty));
         if let Detail::Column(detail) = &mut self.object_mut(column).detail {
@@ -426,7 +429,7 @@ impl Catalogue {
             if rest && !self.object(child).dropped {
                 self.lock(child, AccessExclusive, span);
                 self.read_rows(child, span);
-                self.touch(child, Aspect::Checked, Op::Read, span);
+                self.check_rows(child, &[], span);
             }
         }
     }

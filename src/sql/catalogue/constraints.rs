@@ -21,7 +21,9 @@ impl Catalogue {
         if !is_new {
             self.touch(table, Aspect::Constraints, Op::Add, span);
             self.touch(table, Aspect::Definition, Op::Read, span);
-            self.touch(table, Aspect::Checked, Op::Read, span);
+            // One that is NOT VALID looks at a row whenever it is written, whatever changes.
+            let checked = if new.not_valid { &[][..] } else { &columns };
+            self.check_rows(table, checked, span);
             if new.not_valid {
                 // Rows that come behind it are looked at, those before are not.
                 self.touch(table, Aspect::Rows, Op::Read, span);
@@ -259,9 +261,10 @@ impl Catalogue {
         // What it works out for a row may fail.
         let demanding = new.unique || !new.uses.objects.is_empty();
         if demanding {
-            self.touch(table, Aspect::Checked, Op::Read, span);
+            let columns = self.columns_among(&used, table);
+            self.check_rows(table, &columns, span);
             for child in self.heirs(table) {
-                self.touch(child, Aspect::Checked, Op::Read, span);
+                self.check_rows(child, &[], span);
             }
         }
         let label = (new.unique, "idx");

@@ -61,7 +61,7 @@ impl Catalogue {
         if removal.kind.scoping() != Scoping::Parent {
             return self.find(removal.kind, name, absent);
         }
-        let table = self.find(Kind::Table, table, absent)?;
+        let table = self.find_or_assume(Kind::Table, table, absent)?;
         self.use_of(table, name.span);
         self.find_part(table, removal.kind, (&name.name, name.span), absent)
     }

@@ -7,6 +7,7 @@ use super::object::Detail;
 use crate::model::Span;
 use crate::sql::act::RowAccess;
 use crate::sql::footprint::{Aspect, ObjectId, Op};
+use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
 use crate::sql::name::Ident;
 
@@ -22,8 +23,8 @@ impl Catalogue {
                 self.keys_of(table).into_iter().for_each(|it| self.use_of(it, span));
                 self.touch(table, Aspect::Checked, Op::Add, span);
             }
-            _ => {
-                self.touch(table, Aspect::Checked, Op::Add, span);
+            access => {
+                self.change_checked(table, access, span);
                 self.touch(self.publications, Aspect::Behaviour, Op::Read, span);
             }
         }
@@ -48,6 +49,31 @@ impl Catalogue {
         }
         for part in self.object(table).parts.clone() {
             self.heed(part, table, span);
+        }
+    }
+
+    /// What is demanded of the rows with values in these columns, or in any, is looked
+    /// after.
+    pub(super) fn check_rows(&mut self, table: ObjectId, columns: &[ObjectId], span: Span) {
+        self.touch(table, Aspect::Checked, Op::Read, span);
+        let all = if columns.is_empty() { self.columns_of(table) } else { Vec::new() };
+        for column in columns.iter().chain(&all) {
+            self.touch(*column, Aspect::Checked, Op::Read, span);
+        }
+    }
+
+    /// Whether rows satisfy what is demanded of them may change: for an update only where
+    /// the columns that it sets count.
+    fn change_checked(&mut self, table: ObjectId, access: &RowAccess, span: Span) {
+        let columns = match access {
+            RowAccess::Update(Some(columns)) if !self.sets_others(table) => columns,
+            _ => return self.touch(table, Aspect::Checked, Op::Add, span),
+        };
+        for name in columns {
+            match self.part(table, Kind::Column, name) {
+                Some(column) => self.touch(column, Aspect::Checked, Op::Add, span),
+                None => self.touch(table, Aspect::Checked, Op::Add, span),
+            }
         }
     }
 

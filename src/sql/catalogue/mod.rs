@@ -54,6 +54,8 @@ pub struct Catalogue {
     /// Stands for the tables that no script made: foreign keys and triggers that nobody
     /// knows may tie their rows together.
     made_elsewhere: ObjectId,
+    /// Extensions of which nobody knows what they bring along.
+    unknown_extensions: Vec<ObjectId>,
     /// Event triggers, which see what is made, changed and dropped.
     event_triggers: Vec<ObjectId>,
     /// True while the present script acts as another role than the one that runs it.
@@ -95,6 +97,7 @@ impl Default for Catalogue {
             anything: ObjectId(1),
             publications: ObjectId(2),
             made_elsewhere: ObjectId(3),
+            unknown_extensions: Vec::new(),
             event_triggers: Vec::new(),
             other_role: false,
             path: vec![Ident::new("public")],
@@ -144,7 +147,9 @@ impl Catalogue {
         let opaque = self.now.opaque.iter().find(|remark| !remark.soft).copied();
         let (op, span) = opaque.map_or((Op::Read, here), |remark| (Op::Write, remark.span));
         self.touch(self.anything, Aspect::Definition, op, span);
-        std::mem::take(&mut self.now)
+        let mut now = std::mem::take(&mut self.now);
+        now.settle_names(|slot| self.is_gone(slot));
+        now
     }
 
     /// Temporary objects end with the session that made them.
@@ -199,7 +204,7 @@ impl Catalogue {
         }
     }
 
-    fn remark_opaque(&mut self, why: &'static str, span: Span, soft: bool) {
+    pub(super) fn remark_opaque(&mut self, why: &'static str, span: Span, soft: bool) {
         let remark = Remark { why, span: self.place(span), soft };
         if !self.now.opaque.contains(&remark) {
             self.now.opaque.push(remark);

@@ -23,7 +23,7 @@ impl Catalogue {
             return *slot;
         }
         let slot = SlotId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        self.slots.push(Slot { key: key.clone(), holder: None, assumed: None });
+        self.slots.push(Slot { key: key.clone(), holder: None, made: false, assumed: None });
         self.by_name.insert(key, slot);
         slot
     }
@@ -138,9 +138,23 @@ impl Catalogue {
         }
         let scopes = self.scopes(kind, name);
         self.miss(scopes.clone(), (kind, name), absent);
+        if absent == Absent::Missing {
+            self.may_come_along(kind, name);
+        }
         self.peek_assumed(kind, name).or_else(|| {
             (absent == Absent::Missing).then(|| self.assume(kind, scopes, &name.name))?
         })
+    }
+
+    /// The same for what is there, by all that the statement says, even if it takes care.
+    pub(super) fn find_or_assume(
+        &mut self,
+        kind: Kind,
+        name: &QName,
+        absent: Absent,
+    ) -> Option<ObjectId> {
+        let found = self.find(kind, name, absent);
+        found.or_else(|| self.assume(kind, self.scopes(kind, name), &name.name))
     }
 
     /// What is made later in a schema that is searched before hides what is found.
@@ -164,9 +178,7 @@ impl Catalogue {
                 continue;
             }
             let slot = self.slot(Self::key(kind, scope, &name.name));
-            let missing = absent == Absent::Missing;
-            let touch = Touch { span: self.place(name.span), soft: self.soft, missing };
-            self.now.add(Cell::Name(slot), Op::Read, touch);
+            self.look_in_vain(slot, absent == Absent::Missing, name.span);
         }
     }
 
@@ -192,18 +204,25 @@ impl Catalogue {
         let open = self.may_have(parent, kind);
         let missing = absent == Absent::Missing;
         if !self.object(parent).temporary {
-            let missing = missing && !open;
-            let touch = Touch { span: self.place(name.1), soft: self.soft, missing };
-            self.now.add(Cell::Name(slot), Op::Read, touch);
+            self.look_in_vain(slot, missing && !open, name.1);
         }
         let assume = open && missing && !self.soft;
         self.assumed(slot).or_else(|| assume.then(|| self.assume_part(parent, kind, slot)))
     }
 
+    /// There is nothing of this name; `needed` is true when something should be.
+    fn look_in_vain(&mut self, slot: SlotId, needed: bool, span: Span) {
+        let made = self.slots[slot.0 as usize].made;
+        let (missing, gone) = (needed && !made, needed && made);
+        let touch = Touch { span: self.place(span), soft: self.soft, missing, gone };
+        self.now.add(Cell::Name(slot), Op::Read, touch);
+    }
+
     /// Records that the present script does this to an aspect of an object.
     pub(super) fn touch(&mut self, id: ObjectId, aspect: Aspect, op: Op, span: Span) {
         if !self.object(id).temporary {
-            let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
+            let touch =
+                Touch { span: self.place(span), soft: self.soft, missing: false, gone: false };
             self.now.add(Cell::Object(id, aspect), op, touch);
         }
     }
@@ -247,7 +266,7 @@ impl Catalogue {
     }
 
     fn touch_slot(&mut self, slot: SlotId, op: Op, span: Span) {
-        let touch = Touch { span: self.place(span), soft: self.soft, missing: false };
+        let touch = Touch { span: self.place(span), soft: self.soft, missing: false, gone: false };
         self.now.add(Cell::Name(slot), op, touch);
     }
 
@@ -300,6 +319,7 @@ impl Catalogue {
         let id = self.new_object(kind, slot);
         let of_slot = &mut self.slots[slot.0 as usize];
         of_slot.holder = Some(id);
+        of_slot.made = true;
         let assumed = of_slot.assumed.take();
         if matches!(kind, Kind::Constraint | Kind::Trigger | Kind::Policy) {
             self.parts_by_name.entry(of_slot.key.name.clone()).or_default().push(id);
@@ -373,6 +393,12 @@ impl Catalogue {
         }
     }
 
+    /// Takes [`Self::depend`] back.
+    pub(super) fn depend_no_more(&mut self, dependent: ObjectId, on: ObjectId) {
+        self.object_mut(on).dependents.retain(|it| *it != dependent);
+        self.object_mut(dependent).foundations.retain(|it| *it != on);
+    }
+
     /// The same for all of `used` but columns: keys and indexes keep theirs themselves.
     pub(super) fn depend_on_all(
         &mut self,
@@ -409,6 +435,7 @@ impl Catalogue {
         let new = self.slot(key);
         self.slots[old.0 as usize].holder = None;
         self.slots[new.0 as usize].holder = Some(id);
+        self.slots[new.0 as usize].made = true;
         self.object_mut(id).slot = new;
         self.claim(id, old, span);
         self.claim(id, new, span);

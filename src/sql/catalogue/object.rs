@@ -29,6 +29,8 @@ pub(super) struct Slot {
     pub(super) key: NameKey,
     /// What a script gave this name.
     pub(super) holder: Option<ObjectId>,
+    /// True when a script gave it this name once.
+    pub(super) made: bool,
     /// What is taken for it as long as no script did; see [`Object::assumed`].
     pub(super) assumed: Option<ObjectId>,
 }

@@ -132,6 +132,9 @@ impl Catalogue {
                 self.depend(id, other);
             }
         }
+        if extension::objects(new.name.name.as_str()).next().is_none() {
+            self.unknown_extensions.push(id);
+        }
         for (kind, name) in extension::objects(new.name.name.as_str()) {
             let scope = match kind.scoping() {
                 Scoping::Global => Scope::Global,
@@ -220,7 +223,7 @@ impl Catalogue {
             .filter_map(|it| self.object(it).parent)
             .collect();
         for table in tables {
-            self.touch(table, Aspect::Checked, Op::Read, span);
+            self.check_rows(table, &[], span);
             self.touch(table, Aspect::Rows, Op::Read, span);
         }
     }

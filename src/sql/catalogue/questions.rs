@@ -38,21 +38,41 @@ impl Catalogue {
         let named = uses.named.iter().filter(|(kind, _)| *kind == Kind::Table);
         let mut tables: Vec<_> =
             named.filter_map(|(kind, name)| Some((self.peek(*kind, name)?, name.span))).collect();
+        let of_kind = |(kind, name): &(Kind, QName)| self.peek(*kind, name);
+        let mut found: Vec<_> = uses.named.iter().filter_map(of_kind).collect();
         for (text, span) in &uses.literals {
             let name = QName { schema: None, name: text.clone(), span: *span };
             for part in self.known_parts(text) {
                 self.touch(part, Aspect::Definition, Op::Read, *span);
             }
             for kind in ASKED_FOR {
-                let is_table = kind == Kind::Table;
-                let absent = if is_table { Absent::Missing } else { Absent::Fine };
-                let found = self.find(kind, &name, absent);
-                found.into_iter().for_each(|it| self.use_of(it, *span));
-                tables.extend(found.filter(|_| is_table).map(|it| (it, *span)));
+                let Some(id) = self.find(kind, &name, Absent::Fine) else { continue };
+                self.use_of(id, *span);
+                found.push(id);
+                if kind == Kind::Table {
+                    tables.push((id, *span));
+                }
             }
+        }
+        let written = uses.relations.iter().find(|it| is_system(&it.name) && it.is_changed());
+        if let Some(written) = written {
+            self.meddle(&found, written.name.span);
         }
         for (table, span) in tables {
             self.ask_about(table, &uses.literals, span);
+        }
+    }
+
+    /// The server's own tables are written, about these objects.
+    fn meddle(&mut self, about: &[ObjectId], span: Span) {
+        if about.is_empty() {
+            self.remark_opaque("it writes the server's own tables", span, self.soft);
+        }
+        for object in about {
+            self.touch(*object, Aspect::Definition, Op::Write, span);
+            for column in self.columns_of(*object) {
+                self.touch(column, Aspect::Definition, Op::Write, span);
+            }
         }
     }
 

@@ -34,6 +34,7 @@ impl Catalogue {
     /// Gives columns other values; `None`: any. Which rows there are stays the same.
     fn write_values(&mut self, table: ObjectId, columns: Option<&[Ident]>, span: Span) {
         self.touch(table, Aspect::Values, Op::Write, span);
+        self.touch(table, Aspect::RowOrder, Op::Add, span);
         if self.relation(table).is_some_and(Relation::is_open) {
             self.touch(table, Aspect::Value, Op::Write, span);
         }
@@ -55,7 +56,7 @@ impl Catalogue {
 
     /// True when a change of one column may change others: a trigger, or a column that
     /// is worked out from others.
-    fn sets_others(&self, table: ObjectId) -> bool {
+    pub(super) fn sets_others(&self, table: ObjectId) -> bool {
         self.object(table).parts.iter().any(|part| match &self.object(*part).detail {
             Detail::Trigger(_) => true,
             Detail::Column(column) => column.generated,

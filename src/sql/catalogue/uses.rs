@@ -33,6 +33,9 @@ impl Catalogue {
     /// `uses` is executed now.
     pub(super) fn run(&mut self, uses: &Uses) {
         let (objects, relations) = self.look_up(uses);
+        if let Some(span) = uses.lists {
+            self.remark_opaque("it asks the server for all that is there", span, self.soft);
+        }
         if !uses.sorted && (uses.picks || self.is_numbered(uses, &relations)) {
             let found =
                 |access: &RowAccess| matches!(access, RowAccess::Read | RowAccess::Update(_));
@@ -228,7 +231,9 @@ impl Catalogue {
         if used.star {
             self.all_columns(id, span);
         }
-        if let RowAccess::Insert { columns: Some(columns), .. } = &used.access {
+        if let RowAccess::Insert { columns: Some(columns), .. } | RowAccess::Update(Some(columns)) =
+            &used.access
+        {
             for column in columns {
                 self.column(id, column, span);
             }

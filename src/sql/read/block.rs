@@ -10,7 +10,7 @@ use squawk_syntax::{SourceFile, SyntaxKind as S, SyntaxNode};
 use super::constant::{SETTING, Variables, sole_target};
 use super::tree::{Place, Text, child, ident, tokens};
 use super::{MAX_DEPTH, Reader};
-use crate::sql::act::Act;
+use crate::sql::act::{Act, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::{Ident, QName};
 
@@ -59,6 +59,20 @@ impl Reader<'_> {
                 S::PLPGSQL_FOR_DYN_STMT => {
                     self.dynamic(&node, known, acts);
                     pending.extend(child(&node, S::PLPGSQL_BODY));
+                }
+                S::PLPGSQL_FOR_QUERY_STMT | S::PLPGSQL_CURSOR_DECL => {
+                    let first = acts.len();
+                    let is_query = |it: &SyntaxNode| it.kind() != S::PLPGSQL_BODY;
+                    let query = node.children().filter(is_query);
+                    query.for_each(|it| self.part_of_body(&it, known, acts));
+                    // What is done for each row is done in their order.
+                    each_use(&mut acts[first..], &mut |uses| uses.picks = true);
+                    pending.extend(child(&node, S::PLPGSQL_BODY));
+                }
+                S::PLPGSQL_BLOCK if child(&node, S::PLPGSQL_EXCEPTION_SECTION).is_some() => {
+                    let first = acts.len();
+                    node.children().for_each(|it| self.part_of_body(&it, known, acts));
+                    each_use(&mut acts[first..], &mut Uses::tolerate);
                 }
                 S::PLPGSQL_IF_STMT | S::PLPGSQL_CASE_STMT => {
                     let mut inside = Vec::new();
@@ -158,10 +172,18 @@ impl Reader<'_> {
 
 /// Adds `types` to whatever holds strings.
 fn give_types(acts: &mut [Act], types: &[(Kind, QName)]) {
+    each_use(acts, &mut |uses| {
+        if !uses.literals.is_empty() {
+            uses.objects.extend_from_slice(types);
+        }
+    });
+}
+
+fn each_use(acts: &mut [Act], change: &mut impl FnMut(&mut Uses)) {
     for act in acts {
         match act {
-            Act::Use(uses) if !uses.literals.is_empty() => uses.objects.extend_from_slice(types),
-            Act::Perhaps(inner) | Act::Block(inner) => give_types(inner, types),
+            Act::Use(uses) => change(uses),
+            Act::Perhaps(inner) | Act::Block(inner) => each_use(inner, change),
             _ => {}
         }
     }

@@ -28,9 +28,85 @@ pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
     let hidden = hidden_names(clauses);
     let derived = derived_names(items, &hidden);
     let seen = FxHashSet::default();
-    let mut walk = Walk { place, uses: Uses::default(), hidden, derived, seen };
+    let mut walk = Walk {
+        place,
+        uses: Uses::default(),
+        hidden,
+        derived,
+        named: Vec::new(),
+        identified: false,
+        seen,
+    };
     walk.visit(node);
+    walk.settle_columns();
+    if !walk.identified && walk.uses.named.is_empty() {
+        let list = walk.uses.relations.iter().find(|it| is_list(&it.name));
+        walk.uses.lists = list.map(|it| it.name.span);
+    }
     walk.uses
+}
+
+/// Where the server's catalogue has one row for each object
+/// (<https://www.postgresql.org/docs/current/catalogs.html>).
+const LISTS: [&str; 29] = [
+    "tables",
+    "columns",
+    "views",
+    "routines",
+    "triggers",
+    "sequences",
+    "table_constraints",
+    "key_column_usage",
+    "constraint_column_usage",
+    "referential_constraints",
+    "pg_class",
+    "pg_attribute",
+    "pg_tables",
+    "pg_views",
+    "pg_matviews",
+    "pg_indexes",
+    "pg_index",
+    "pg_constraint",
+    "pg_proc",
+    "pg_type",
+    "pg_trigger",
+    "pg_policy",
+    "pg_policies",
+    "pg_sequences",
+    "pg_roles",
+    "pg_extension",
+    "pg_depend",
+    "pg_inherits",
+    "pg_enum",
+];
+
+fn is_list(relation: &QName) -> bool {
+    let schema = relation.schema.as_ref().map(Ident::as_str);
+    let name = relation.name.as_str();
+    let system = match schema {
+        Some(schema) => matches!(schema, "pg_catalog" | "information_schema"),
+        None => name.starts_with("pg_"),
+    };
+    system && LISTS.contains(&name)
+}
+
+/// True for a comparison of an object's name with something: one object is meant, or
+/// those that are written.
+fn identifies(node: &SyntaxNode) -> bool {
+    let mut sides = node.children().filter(|it| it.kind() != S::OP);
+    let (Some(left), Some(right)) = (sides.next(), sides.next()) else { return false };
+    if !tree::own_tokens(node).any(|it| matches!(it.kind(), S::EQ | S::IN_KW)) {
+        return false;
+    }
+    let is_name = |side: &SyntaxNode| {
+        let last = tree::tokens(side).last().map(|it| it.text().to_ascii_lowercase());
+        let suffixes = ["_name", "name", "_table", "enumlabel"];
+        last.is_some_and(|it| {
+            it != "nspname" && it != "schemaname" && suffixes.iter().any(|end| it.ends_with(end))
+        })
+    };
+    let is_column = |side: &SyntaxNode| side.kind() == S::FIELD_EXPR;
+    is_name(&left) && !is_column(&right) || is_name(&right) && !is_column(&left)
 }
 
 /// What all of `nodes` refer to.
@@ -107,6 +183,10 @@ struct Walk<'a> {
     uses: Uses,
     hidden: Vec<Hidden>,
     derived: Vec<Ident>,
+    /// What a query calls its results: `ORDER BY` knows them.
+    named: Vec<Ident>,
+    /// True when a question to the server's catalogue says what it is about.
+    identified: bool,
     /// What is recorded already: a long list of rows says the same over and over.
     seen: FxHashSet<(Option<Kind>, Option<Ident>, Ident)>,
 }
@@ -139,21 +219,37 @@ impl Walk<'_> {
             S::PERCENT_TYPE => self.percent_type(node),
             S::PLPGSQL_PERCENT_ROWTYPE => self.row_type(node),
             S::LITERAL => self.literal(node),
+            S::AS_NAME => {
+                self.named.extend(tree::tokens(node).last().map(|it| Ident::written(it.text())));
+            }
             S::GROUP_BY_CLAUSE => {
                 self.uses.grouped = true;
                 return true;
             }
+            S::ARRAY_EXPR if children(node, S::SELECT).next().is_some() => {
+                self.uses.picks = true;
+                return true;
+            }
+            // `SET n = DEFAULT` takes a number.
+            S::SET_EXPR if has(node, S::DEFAULT_KW) => self.uses.picks = true,
             S::ORDER_BY_CLAUSE => {
                 self.uses.sorted = true;
                 return true;
             }
-            S::LIMIT_CLAUSE | S::FETCH_CLAUSE | S::DISTINCT_ON | S::OVER_CLAUSE => {
+            // Of a conflict, the first row wins or the last.
+            S::LIMIT_CLAUSE
+            | S::FETCH_CLAUSE
+            | S::DISTINCT_ON
+            | S::OVER_CLAUSE
+            | S::CONFLICT_DO_NOTHING
+            | S::CONFLICT_DO_UPDATE_SET => {
                 self.uses.picks = true;
                 return true;
             }
             S::LANGUAGE_REF | S::ACCESS_METHOD_REF if is_built_in(node) => {}
             S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
             S::BIN_EXPR | S::PREFIX_EXPR => {
+                self.identified |= identifies(node);
                 self.operator(node, tree::own_tokens(node));
                 return true;
             }
@@ -163,6 +259,18 @@ impl Walk<'_> {
             },
         }
         false
+    }
+
+    /// A name without a table can be nothing but a column where there is one table, and
+    /// no variables.
+    fn settle_columns(&mut self) {
+        let file = matches!(self.place.text, tree::Text::File);
+        if !file || self.uses.relations.len() != 1 || !self.derived.is_empty() {
+            return;
+        }
+        for column in &mut self.uses.columns {
+            column.sure |= column.table.is_none() && !self.named.contains(&column.name);
+        }
     }
 
     fn name(&self, node: &SyntaxNode) -> Option<QName> {
@@ -214,7 +322,7 @@ impl Walk<'_> {
             self.named_argument(&name, node);
             match name.name.as_str() {
                 "enum_range" | "enum_first" | "enum_last" => self.converted(node),
-                "array_agg" | "string_agg" | "json_agg" | "jsonb_agg" | "xmlagg" => {
+                function if function.ends_with("_agg") || function == "xmlagg" => {
                     self.uses.picks = true;
                 }
                 function if tree::LARGE_OBJECT_FUNCTIONS.contains(&function) => {
@@ -323,6 +431,7 @@ impl Walk<'_> {
             return false;
         }
         let name = parts.pop();
+        self.uses.picks |= name.as_ref().is_some_and(|it| it.as_str() == "ctid");
         let span = self.place.of(node);
         let table = parts.pop();
         let sure = table.as_ref().is_some_and(|table| !self.derived.contains(table));
@@ -332,6 +441,7 @@ impl Walk<'_> {
 
     fn column(&mut self, node: &SyntaxNode) {
         let span = self.place.of(node);
+        self.uses.picks |= tree::tokens(node).any(|it| it.text().eq_ignore_ascii_case("ctid"));
         self.uses.columns.extend(ident(node).map(|name| ColumnUse {
             table: None,
             name,

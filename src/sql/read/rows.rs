@@ -31,7 +31,12 @@ impl Reader<'_> {
             S::CALL => acts.push(self.call(node)),
             _ => {
                 acts.extend(Self::set_config(node));
-                acts.push(Act::Use(self.uses(node)));
+                let mut uses = self.uses(node);
+                // What nobody keeps may be anything.
+                if self.depth == 0 && !uses.changes() {
+                    uses.lists = None;
+                }
+                acts.push(Act::Use(uses));
             }
         }
     }
@@ -63,7 +68,8 @@ impl Reader<'_> {
                 let columns = crate::sql::read::create::output_columns(node);
                 acts.push(Act::CreateTable(Box::new(NewTable::of_query(name, query, columns))));
             }
-            None => acts.push(Act::Use(query)),
+            // The first row is taken.
+            None => acts.push(Act::Use(Uses { picks: true, ..query })),
         }
     }
 
