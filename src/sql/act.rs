@@ -109,6 +109,8 @@ pub struct Uses {
     pub numbered: Vec<(QName, Ident)>,
     /// Plain strings: an enum's value may be among them.
     pub literals: Vec<(Ident, Span)>,
+    /// Parts of tables for which the server's catalogue is asked by name.
+    pub asked: Vec<(Kind, Ident)>,
     /// Types to which something is converted that is no plain string, and those whose
     /// values are listed.
     pub converted: Vec<QName>,
@@ -156,6 +158,7 @@ impl Uses {
         self.named.extend(other.named);
         self.numbered.extend(other.numbered);
         self.literals.extend(other.literals);
+        self.asked.extend(other.asked);
         self.converted.extend(other.converted);
         self.grouped |= other.grouped;
         self.sorted |= other.sorted;

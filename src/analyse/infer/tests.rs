@@ -539,6 +539,19 @@ const FINER: &[(&str, &str, &str)] = &[
         "1<0 2<0",
     ),
     (
+        "two guards, each for its own column",
+        "create table t(id int) | \
+        do $$ begin if not exists (select 1 from information_schema.columns where \
+        table_name = 't' and column_name = 'a') then alter table t add a int; end if; end $$ | \
+        do $$ begin if not exists (select 1 from pg_attribute where attrelid = 't'::regclass \
+        and attname = 'b') then alter table t add b int; end if; end $$ | \
+        do $$ begin if not exists (select 1 from pg_constraint where conname = 'c') then \
+        alter table t add constraint c check (id > 0); end if; end $$ | \
+        do $$ begin if exists (select 1 from information_schema.columns where \
+        table_name = 't' and column_name = 'a') then alter table t drop a; end if; end $$",
+        "1<0 2<0 3<0 4<1",
+    ),
+    (
         "a check of one column, an update of another",
         "create table t(a int, b int) | update t set a = 1 | alter table t add check (b > 0)",
         "1<0 2<0",

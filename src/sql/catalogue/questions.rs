@@ -59,7 +59,21 @@ impl Catalogue {
             self.meddle(&found, written.name.span);
         }
         for (table, span) in tables {
-            self.ask_about(table, &uses.literals, span);
+            if asks_for_parts_only(uses) {
+                self.ask_for_parts(table, &uses.asked, span);
+            } else {
+                self.ask_about(table, &uses.literals, span);
+            }
+        }
+    }
+
+    /// Whether a table has these parts, and what they are like.
+    fn ask_for_parts(&mut self, table: ObjectId, parts: &[(Kind, Ident)], span: Span) {
+        for (kind, name) in parts {
+            if let Some(part) = self.find_part(table, *kind, (name, span), Absent::Fine) {
+                self.touch(part, Aspect::Definition, Op::Read, span);
+                self.touch(part, Aspect::Behaviour, Op::Read, span);
+            }
         }
     }
 
@@ -97,6 +111,22 @@ impl Catalogue {
             }
         }
     }
+}
+
+/// True when each question of a statement names one part of a table: `pg_class` and
+/// `pg_namespace` only tell which table is meant.
+fn asks_for_parts_only(uses: &Uses) -> bool {
+    let system = uses.relations.iter().filter(|it| is_system(&it.name) && !it.is_changed());
+    let mut of_parts = 0;
+    for relation in system {
+        match relation.name.name.as_str() {
+            "pg_class" | "pg_namespace" => {}
+            "columns" | "pg_attribute" | "table_constraints" | "pg_constraint" | "triggers"
+            | "pg_trigger" | "pg_policies" | "pg_policy" => of_parts += 1,
+            _ => return false,
+        }
+    }
+    of_parts > 0 && of_parts == uses.asked.len()
 }
 
 /// True for a query of the catalogue, and for a function that is one

@@ -109,6 +109,20 @@ fn identifies(node: &SyntaxNode) -> bool {
     is_name(&left) && !is_column(&right) || is_name(&right) && !is_column(&left)
 }
 
+/// The part of a table that is asked for: `column_name = 'email'`.
+fn part_asked(node: &SyntaxNode) -> Option<(Kind, Ident)> {
+    let literal = children(node, S::LITERAL).next().and_then(|it| string(&it))?;
+    let name = node.children().find(|it| matches!(it.kind(), S::NAME_REF | S::FIELD_EXPR))?;
+    let kind = match tree::tokens(&name).last()?.text().to_ascii_lowercase().as_str() {
+        "column_name" | "attname" => Kind::Column,
+        "constraint_name" | "conname" => Kind::Constraint,
+        "trigger_name" | "tgname" => Kind::Trigger,
+        "policyname" | "polname" => Kind::Policy,
+        _ => return None,
+    };
+    has(node, S::EQ).then(|| (kind, Ident::new(&literal)))
+}
+
 /// What all of `nodes` refer to.
 pub(super) fn uses_of_all(place: Place<'_>, nodes: impl Iterator<Item = SyntaxNode>) -> Uses {
     let mut uses = Uses::default();
@@ -250,6 +264,7 @@ impl Walk<'_> {
             S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
             S::BIN_EXPR | S::PREFIX_EXPR => {
                 self.identified |= identifies(node);
+                self.uses.asked.extend(part_asked(node));
                 self.operator(node, tree::own_tokens(node));
                 return true;
             }
