@@ -367,6 +367,28 @@ fn a_v_may_stand_before_a_plain_number() {
 }
 
 #[test]
+fn plain_versions_are_ordered_as_versions_and_kept_in_the_id() {
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["0.10/1.sql", "0.9/1.sql", "LATEST.sql"], &["0.09_1", "0.10_1", "LATEST"]),
+        (&["1.10.0/1.sql", "1.9.0/1.sql"], &["1.09.0_1", "1.10.0_1"]),
+        (&["0.10/00__b.sql", "0.9/00__a.sql"], &["0.09_00__a", "0.10_00__b"]),
+        (&["v1.10/1_b.sql", "v1.9/1_a.sql", "v1.9/2_a.sql"], &["1.09_1_a", "1.09_2_a", "1.10_1_b"]),
+        (&["1.10.0.sql", "1.9.1.sql", "1.9.sql"], &["1.09", "1.09.1", "1.10.0"]),
+        (
+            &["1.9_x/2.sql", "1.9_y/1.sql", "1.9-z.sql", "x.sql"],
+            &["0001_1.9-z", "0002_1.9_2", "0003_1.9_1", "0004_x"],
+        ),
+        (&["v1.10_b.sql", "v1.9_a.sql"], &["1.09_a", "1.10_b"]),
+        (&["1.10/alter.sql", "1.9/make.sql"], &["0001_1.9_make", "0002_1.10_alter"]),
+    ];
+    for (files, expected) in cases {
+        let files: Vec<_> = files.iter().map(|name| (*name, "SELECT 1;")).collect();
+        let found = import(&options(directory(&files).path(), Some(Layout::Plain))).unwrap();
+        assert_eq!(ids(&found), expected);
+    }
+}
+
+#[test]
 fn a_commit_that_nothing_began_becomes_a_remark() {
     let found = read(&[
         ("1_a.sql", "create table t(a int);\nCOMMIT;\n"),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::layouts::{dbmate, flyway, goose, node_pg_migrate, sqlx, versioned};
-use super::names::Number;
+use super::names;
 use super::tree::{File, Tree};
 use super::{ImportError, Layout};
 use crate::load;
@@ -77,7 +77,7 @@ fn may_have_marks(file: &File) -> bool {
 }
 
 fn is_plain(file: &File) -> bool {
-    file.sql_stem().is_some_and(|stem| Number::of_version(stem).is_some())
+    file.sql_stem().is_some_and(|stem| names::version(stem).is_some())
 }
 
 /// Takes what the marks tell; true when the file has a header of migraph's.
