@@ -249,6 +249,7 @@ fn what_git_cannot_tell_is_said() {
     let cases = [
         (vec!["--base", "nowhere"], "git knows no commit `nowhere`"),
         (vec!["--base=--all"], "git knows no commit `--all`"),
+        (vec!["--base", ""], "name a branch, a tag or a commit, such as `origin/main`"),
     ];
     for (args, expected) in cases {
         let ran = branches.validate(&args);

@@ -59,6 +59,9 @@ impl GitError {
             Self::NoRepository { .. } => {
                 "`--base` compares branches of the repository that the migrations are in".to_owned()
             }
+            Self::UnknownRef(base) if base.is_empty() || base.ends_with('/') => {
+                "name a branch, a tag or a commit, such as `origin/main`".to_owned()
+            }
             Self::UnknownRef(base) => {
                 let name = base.rsplit('/').next().unwrap_or(base);
                 format!(
