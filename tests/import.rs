@@ -41,9 +41,13 @@ fn read(files: &[(&str, &str)]) -> Import {
 
 #[test]
 fn the_layout_is_guessed_or_the_candidates_are_named() {
-    let cases: [(&[(&str, &str)], &str); 17] = [
+    let cases: [(&[(&str, &str)], &str); 18] = [
         (&[("1_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.up.pgsql", "SELECT 1;")], "golang-migrate"),
+        (
+            &[("1_a.up.sql", "-- Up migration\nSELECT 1;"), ("1_a.down.sql", "-- Up migration")],
+            "golang-migrate",
+        ),
         (&[("71/03_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.sql", "-- migrate:up\nSELECT 1;")], "dbmate"),
         (&[("1_a.sql", "-- +goose Up\nSELECT 1;")], "goose"),

@@ -84,10 +84,12 @@ fn is_plain(file: &File) -> bool {
 fn by_content(file: &File, found: &mut Evidence) -> bool {
     // What cannot be read is no evidence; the reader of the layout will report it.
     let Ok(source) = load::read_source(file.path.clone()) else { return false };
+    // `-- Up migration` is a remark that anybody may write: a name says more.
+    let has_words = !versioned::is_of_pair(file) && node_pg_migrate::is_marked(&source);
     let marks = [
         (Layout::Goose, goose::is_marked(&source)),
         (Layout::Dbmate, dbmate::is_marked(&source)),
-        (Layout::NodePgMigrate, node_pg_migrate::is_marked(&source)),
+        (Layout::NodePgMigrate, has_words),
         (Layout::Sqlx, sqlx::is_marked(&source)),
     ];
     marks.into_iter().filter(|(_, is)| *is).for_each(|(layout, _)| found.add(layout, file));
