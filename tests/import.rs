@@ -322,6 +322,22 @@ fn a_plan_of_sqitch_may_name_its_own_project_and_tags_between() {
 }
 
 #[test]
+fn a_change_of_sqitch_whose_script_is_missing_is_still_named() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("a {at}\n@v1 {at}\na [a@v1] {at}\n");
+    let dir = directory(&[("sqitch.plan", &plan), ("deploy/a.sql", "SELECT 1;")]);
+    let found = import(&options(dir.path(), None)).unwrap();
+    let parent = dir.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(
+        said(&found),
+        [
+            format!("{parent}/sqitch.plan: there is no deploy script of `a`"),
+            "deploy/a.sql: `0002_a` comes behind a migration without a file (`0001_a`), which is left out".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn flyway_asks_for_no_description() {
     let found =
         read(&[("V1__a.sql", "SELECT 1;"), ("V2.sql", "SELECT 2;"), ("U2.sql", "SELECT 3;")]);
