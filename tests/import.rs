@@ -322,6 +322,29 @@ fn a_plan_of_sqitch_may_name_its_own_project_and_tags_between() {
 }
 
 #[test]
+fn a_project_of_sqitch_may_have_its_scripts_elsewhere() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("a {at}\nb {at}\nc [@ROOT] {at}\nd [@HEAD] {at}\n");
+    let found = read(&[
+        ("sqitch.conf", "[core]\n\tengine = pg\n\ttop_dir = ./db\n"),
+        ("db/sqitch.plan", &plan),
+        ("db/deploy/a.sql", "SELECT 1;"),
+        ("db/deploy/b.sql", "SELECT 2;"),
+        ("db/deploy/c.sql", "SELECT 3;"),
+        ("db/deploy/d.sql", "SELECT 4;"),
+        ("db/revert/a.sql", "SELECT 0;"),
+        ("db/verify/a.sql", "SELECT 0;"),
+        ("deploy/a.sql", "SELECT 5;"),
+    ]);
+    assert_eq!((found.layout, ids(&found)), (Layout::Sqitch, vec!["a", "b", "c", "d"]));
+    assert!(found.migrations[0].has_down && found.left_out.is_empty(), "{found:?}");
+    let declared = |at: usize| found.migrations[at].dependencies[0].as_str();
+    assert_eq!((declared(2), declared(3)), ("a", "c"));
+    let unused: Vec<_> = found.unused.iter().map(|it| it.file.as_str()).collect();
+    assert_eq!(unused, ["db/sqitch.plan", "db/verify/a.sql", "deploy/a.sql", "sqitch.conf"]);
+}
+
+#[test]
 fn a_change_of_sqitch_whose_script_is_missing_is_still_named() {
     let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
     let plan = format!("a {at}\n@v1 {at}\na [a@v1] {at}\n");

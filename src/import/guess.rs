@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layouts::{dbmate, flyway, goose, node_pg_migrate, sqlx, versioned};
+use super::layouts::{dbmate, flyway, goose, node_pg_migrate, sqitch, sqlx, versioned};
 use super::names;
 use super::tree::{File, Tree};
 use super::{ImportError, Layout};
@@ -15,6 +15,9 @@ use crate::load;
 /// The layout of the directory.
 pub(super) fn guess(tree: &Tree) -> Result<Layout, ImportError> {
     let mut found = Evidence::default();
+    if let Some(plan) = sqitch::plan(tree) {
+        found.add(Layout::Sqitch, plan);
+    }
     for file in &tree.files {
         if let Some(layout) = by_name(tree, file) {
             found.add(layout, file);
@@ -59,7 +62,6 @@ impl Evidence {
 fn by_name(tree: &Tree, file: &File) -> Option<Layout> {
     let dirs = file.dirs();
     match (dirs.as_slice(), file.base()) {
-        ([], "sqitch.plan") => Some(Layout::Sqitch),
         ([], "migration_lock.toml") | ([_], "migration.sql") => Some(Layout::Prisma),
         ([dir], "up.sql") => {
             let metadata = tree.get(&format!("{dir}/metadata.yaml"));
