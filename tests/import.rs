@@ -249,6 +249,16 @@ fn what_says_nothing_readable_of_itself_is_left_out() {
 }
 
 #[test]
+fn diesel_runs_what_has_metadata_without_the_key_outside_of_a_transaction() {
+    let metadata = [("true", "run_in_transaction = true\n"), ("false", "owner = \"ada\"\n")];
+    for (in_transaction, metadata) in metadata {
+        let found = read(&[("1_a/up.sql", "SELECT 1;"), ("1_a/metadata.toml", metadata)]);
+        let never = found.migrations[0].text.contains("-- @transaction: never");
+        assert_eq!((!never).to_string(), in_transaction);
+    }
+}
+
+#[test]
 fn golang_migrate_takes_any_extension_and_small_letters_only() {
     let found = read(&[
         ("1_a.up.sql", "SELECT 1;"),
