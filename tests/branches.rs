@@ -204,6 +204,16 @@ fn what_this_branch_renames_or_removes_is_missed_by_the_other() {
 }
 
 #[test]
+fn migrations_may_lie_at_the_root_of_the_repository() {
+    let branches = Branches::new();
+    branches.on("main", |it| it.write("0003_a", "[]", "ALTER TABLE users RENAME name TO title;"));
+    branches.on("topic", |it| it.write("0004_b", "[]", "ALTER TABLE users DROP name;"));
+    let args = ["--dir", ".", "validate", "--format", "gcc", "--base", "main"];
+    let ran = run(command().current_dir(branches.dir.path()).args(args));
+    assert!(ran.stdout.contains("main:./0003_a.sql:2:19: note: "), "{ran:?}");
+}
+
+#[test]
 fn a_directory_that_has_moved_is_found() {
     let branches = Branches::new();
     branches.on("main", |it| {
