@@ -38,6 +38,21 @@ fn found(dir: &TempDir) -> Vec<String> {
     of("errors").iter().chain(&of("warnings")).map(say).collect()
 }
 
+#[test]
+fn what_is_kept_apart_for_two_reasons_of_one_name_is_told_once() {
+    let dir = directory(&[
+        ("1", "", "CREATE TABLE a (id int);"),
+        ("2", "1", "ALTER TABLE a ADD COLUMN x int;"),
+        ("3", "1", "ALTER TABLE a ADD COLUMN y int;"),
+        ("7", "1", "CREATE INDEX CONCURRENTLY ai ON a (id);"),
+    ]);
+    let dir = dir.path().to_str().unwrap();
+    let plan = migraph(&["--dir", dir, "--offline", "plan"]).stdout;
+    assert_eq!(plan.matches("kept apart by table public.a: 2, 3, 7").count(), 1, "{plan}");
+    let found = migraph(&["--dir", dir, "--offline", "-v", "validate"]).stderr;
+    assert_eq!(found.matches("because of table public.a").count(), 1, "{found}");
+}
+
 /// The ablation of `docs/analysis.md`, over the sample.
 #[test]
 fn each_inferred_dependency_of_the_sample_is_missed_when_it_is_gone() {

@@ -170,6 +170,50 @@ fn what_the_other_branch_renames_is_missed() {
 }
 
 #[test]
+fn what_this_branch_renames_or_removes_is_missed_by_the_other() {
+    let changes: [&[&str]; 2] = [
+        &["mv", "db/migrations/0002_log.sql", "db/migrations/0002_journal.sql"],
+        &["rm", "-q", "db/migrations/0002_log.sql"],
+    ];
+    for change in changes {
+        let branches = Branches::new();
+        branches.on("main", |it| {
+            it.write("db/migrations/0003_a", "[0002_log]", "ALTER TABLE log ADD a int;");
+        });
+        branches.on("topic", |it| it.git(change));
+        assert_eq!(branches.validate(&[]).code, 0);
+        let ran = branches.validate(&BASE);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let expected = "main:db/migrations/0003_a.sql:1:20: error: once `main` is merged: there is no migration `0002_log` [branch-conflict]";
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("this branch has renamed or removed `0002_log`"),
+            "{}",
+            ran.stdout
+        );
+    }
+    let branches = Branches::new();
+    let gone = |it: &Branches| it.git(&["rm", "-q", "db/migrations/0002_log.sql"]);
+    branches.on("topic", gone);
+    branches.on("main", |it| {
+        gone(it);
+        it.write("db/migrations/0003_a", "[0002_log]", "SELECT 1;");
+    });
+    let ran = branches.validate(&BASE);
+    assert_eq!(ran.code, 0, "both have removed it: {ran:?}");
+}
+
+#[test]
+fn migrations_may_lie_at_the_root_of_the_repository() {
+    let branches = Branches::new();
+    branches.on("main", |it| it.write("0003_a", "[]", "ALTER TABLE users RENAME name TO title;"));
+    branches.on("topic", |it| it.write("0004_b", "[]", "ALTER TABLE users DROP name;"));
+    let args = ["--dir", ".", "validate", "--format", "gcc", "--base", "main"];
+    let ran = run(command().current_dir(branches.dir.path()).args(args));
+    assert!(ran.stdout.contains("main:./0003_a.sql:2:19: note: "), "{ran:?}");
+}
+
+#[test]
 fn a_directory_that_has_moved_is_found() {
     let branches = Branches::new();
     branches.on("main", |it| {
@@ -215,6 +259,7 @@ fn what_git_cannot_tell_is_said() {
     let cases = [
         (vec!["--base", "nowhere"], "git knows no commit `nowhere`"),
         (vec!["--base=--all"], "git knows no commit `--all`"),
+        (vec!["--base", ""], "name a branch, a tag or a commit, such as `origin/main`"),
     ];
     for (args, expected) in cases {
         let ran = branches.validate(&args);

@@ -41,9 +41,13 @@ fn read(files: &[(&str, &str)]) -> Import {
 
 #[test]
 fn the_layout_is_guessed_or_the_candidates_are_named() {
-    let cases: [(&[(&str, &str)], &str); 17] = [
+    let cases: [(&[(&str, &str)], &str); 18] = [
         (&[("1_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.up.pgsql", "SELECT 1;")], "golang-migrate"),
+        (
+            &[("1_a.up.sql", "-- Up migration\nSELECT 1;"), ("1_a.down.sql", "-- Up migration")],
+            "golang-migrate",
+        ),
         (&[("71/03_a.up.sql", "SELECT 1;")], "golang-migrate"),
         (&[("1_a.sql", "-- migrate:up\nSELECT 1;")], "dbmate"),
         (&[("1_a.sql", "-- +goose Up\nSELECT 1;")], "goose"),
@@ -245,6 +249,16 @@ fn what_says_nothing_readable_of_itself_is_left_out() {
 }
 
 #[test]
+fn diesel_runs_what_has_metadata_without_the_key_outside_of_a_transaction() {
+    let metadata = [("true", "run_in_transaction = true\n"), ("false", "owner = \"ada\"\n")];
+    for (in_transaction, metadata) in metadata {
+        let found = read(&[("1_a/up.sql", "SELECT 1;"), ("1_a/metadata.toml", metadata)]);
+        let never = found.migrations[0].text.contains("-- @transaction: never");
+        assert_eq!((!never).to_string(), in_transaction);
+    }
+}
+
+#[test]
 fn golang_migrate_takes_any_extension_and_small_letters_only() {
     let found = read(&[
         ("1_a.up.sql", "SELECT 1;"),
@@ -318,6 +332,45 @@ fn a_plan_of_sqitch_may_name_its_own_project_and_tags_between() {
 }
 
 #[test]
+fn a_project_of_sqitch_may_have_its_scripts_elsewhere() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("a {at}\nb {at}\nc [@ROOT] {at}\nd [@HEAD] {at}\n");
+    let found = read(&[
+        ("sqitch.conf", "[core]\n\tengine = pg\n\ttop_dir = ./db\n"),
+        ("db/sqitch.plan", &plan),
+        ("db/deploy/a.sql", "SELECT 1;"),
+        ("db/deploy/b.sql", "SELECT 2;"),
+        ("db/deploy/c.sql", "SELECT 3;"),
+        ("db/deploy/d.sql", "SELECT 4;"),
+        ("db/revert/a.sql", "SELECT 0;"),
+        ("db/verify/a.sql", "SELECT 0;"),
+        ("deploy/a.sql", "SELECT 5;"),
+    ]);
+    assert_eq!((found.layout, ids(&found)), (Layout::Sqitch, vec!["a", "b", "c", "d"]));
+    assert!(found.migrations[0].has_down && found.left_out.is_empty(), "{found:?}");
+    let declared = |at: usize| found.migrations[at].dependencies[0].as_str();
+    assert_eq!((declared(2), declared(3)), ("a", "c"));
+    let unused: Vec<_> = found.unused.iter().map(|it| it.file.as_str()).collect();
+    assert_eq!(unused, ["db/sqitch.plan", "db/verify/a.sql", "deploy/a.sql", "sqitch.conf"]);
+}
+
+#[test]
+fn a_change_of_sqitch_whose_script_is_missing_is_still_named() {
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("a {at}\n@v1 {at}\na [a@v1] {at}\n");
+    let dir = directory(&[("sqitch.plan", &plan), ("deploy/a.sql", "SELECT 1;")]);
+    let found = import(&options(dir.path(), None)).unwrap();
+    let parent = dir.path().file_name().unwrap().to_str().unwrap();
+    assert_eq!(
+        said(&found),
+        [
+            format!("{parent}/sqitch.plan: there is no deploy script of `a`"),
+            "deploy/a.sql: `0002_a` comes behind a migration without a file (`0001_a`), which is left out".to_owned(),
+        ]
+    );
+}
+
+#[test]
 fn flyway_asks_for_no_description() {
     let found =
         read(&[("V1__a.sql", "SELECT 1;"), ("V2.sql", "SELECT 2;"), ("U2.sql", "SELECT 3;")]);
@@ -364,6 +417,28 @@ fn a_v_may_stand_before_a_plain_number() {
     let found = read(&[pair[0], pair[1], ("V0010.b.up.sql", "select 3;")]);
     assert_eq!(ids(&found), ["0002.a", "0010.b"]);
     assert!(found.migrations[0].has_down && said(&found).is_empty(), "{found:?}");
+}
+
+#[test]
+fn plain_versions_are_ordered_as_versions_and_kept_in_the_id() {
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["0.10/1.sql", "0.9/1.sql", "LATEST.sql"], &["0.09_1", "0.10_1", "LATEST"]),
+        (&["1.10.0/1.sql", "1.9.0/1.sql"], &["1.09.0_1", "1.10.0_1"]),
+        (&["0.10/00__b.sql", "0.9/00__a.sql"], &["0.09_00__a", "0.10_00__b"]),
+        (&["v1.10/1_b.sql", "v1.9/1_a.sql", "v1.9/2_a.sql"], &["1.09_1_a", "1.09_2_a", "1.10_1_b"]),
+        (&["1.10.0.sql", "1.9.1.sql", "1.9.sql"], &["1.09", "1.09.1", "1.10.0"]),
+        (
+            &["1.9_x/2.sql", "1.9_y/1.sql", "1.9-z.sql", "x.sql"],
+            &["0001_1.9-z", "0002_1.9_2", "0003_1.9_1", "0004_x"],
+        ),
+        (&["v1.10_b.sql", "v1.9_a.sql"], &["1.09_a", "1.10_b"]),
+        (&["1.10/alter.sql", "1.9/make.sql"], &["0001_1.9_make", "0002_1.10_alter"]),
+    ];
+    for (files, expected) in cases {
+        let files: Vec<_> = files.iter().map(|name| (*name, "SELECT 1;")).collect();
+        let found = import(&options(directory(&files).path(), Some(Layout::Plain))).unwrap();
+        assert_eq!(ids(&found), expected);
+    }
 }
 
 #[test]

@@ -41,6 +41,21 @@ fn what_is_written_is_the_list_alone_and_once() {
     }
 }
 
+#[test]
+fn the_sum_counts_what_is_listed() {
+    let dir = temporary_dir();
+    for (id, on) in [("1", ""), ("2", "1"), ("3", "1, 2")] {
+        let text = format!("-- @dependencies: [{on}]\nCREATE TABLE t{id} (id int);\n");
+        fs::write(dir.path().join(format!("{id}.sql")), text).unwrap();
+    }
+    for keep in ["true", "false"] {
+        let keep = format!("--keep-declared={keep}");
+        let ran = migraph(&["--dir", dir.path().to_str().unwrap(), "infer", &keep]);
+        assert_eq!(ran.stdout.matches("\n  - ").count(), 3, "{}", ran.stdout);
+        assert!(ran.stdout.contains(" 3 only declared (-)"), "{}", ran.stdout);
+    }
+}
+
 /// Lets a program read `patch` in `dir`.
 fn feed(dir: &Path, program: &[&str], patch: &str) {
     let mut child = Command::new(program[0])

@@ -59,6 +59,9 @@ impl GitError {
             Self::NoRepository { .. } => {
                 "`--base` compares branches of the repository that the migrations are in".to_owned()
             }
+            Self::UnknownRef(base) if base.is_empty() || base.ends_with('/') => {
+                "name a branch, a tag or a commit, such as `origin/main`".to_owned()
+            }
             Self::UnknownRef(base) => {
                 let name = base.rsplit('/').next().unwrap_or(base);
                 format!(
@@ -145,10 +148,12 @@ pub fn compare(dir: &Path, base: &str, ours: &BTreeSet<String>) -> Result<Compar
 }
 
 fn theirs_of(base: &str, id: &str, entry: &Entry, blobs: &BTreeMap<String, Vec<u8>>) -> Theirs {
+    // Without a directory, the branch would be a part of the file's name, and so of its id.
+    let root = if entry.path.contains('/') { "" } else { "./" };
     Theirs {
         id: id.to_owned(),
         relative: PathBuf::from(&entry.relative),
-        shown: PathBuf::from(format!("{base}:{}", entry.path)),
+        shown: PathBuf::from(format!("{base}:{root}{}", entry.path)),
         bytes: blob(blobs, entry),
     }
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::layouts::{dbmate, flyway, goose, node_pg_migrate, sqlx, versioned};
-use super::names::Number;
+use super::layouts::{dbmate, flyway, goose, node_pg_migrate, sqitch, sqlx, versioned};
+use super::names;
 use super::tree::{File, Tree};
 use super::{ImportError, Layout};
 use crate::load;
@@ -15,6 +15,9 @@ use crate::load;
 /// The layout of the directory.
 pub(super) fn guess(tree: &Tree) -> Result<Layout, ImportError> {
     let mut found = Evidence::default();
+    if let Some(plan) = sqitch::plan(tree) {
+        found.add(Layout::Sqitch, plan);
+    }
     for file in &tree.files {
         if let Some(layout) = by_name(tree, file) {
             found.add(layout, file);
@@ -59,7 +62,6 @@ impl Evidence {
 fn by_name(tree: &Tree, file: &File) -> Option<Layout> {
     let dirs = file.dirs();
     match (dirs.as_slice(), file.base()) {
-        ([], "sqitch.plan") => Some(Layout::Sqitch),
         ([], "migration_lock.toml") | ([_], "migration.sql") => Some(Layout::Prisma),
         ([dir], "up.sql") => {
             let metadata = tree.get(&format!("{dir}/metadata.yaml"));
@@ -77,17 +79,19 @@ fn may_have_marks(file: &File) -> bool {
 }
 
 fn is_plain(file: &File) -> bool {
-    file.sql_stem().is_some_and(|stem| Number::of_version(stem).is_some())
+    file.sql_stem().is_some_and(|stem| names::version(stem).is_some())
 }
 
 /// Takes what the marks tell; true when the file has a header of migraph's.
 fn by_content(file: &File, found: &mut Evidence) -> bool {
     // What cannot be read is no evidence; the reader of the layout will report it.
     let Ok(source) = load::read_source(file.path.clone()) else { return false };
+    // `-- Up migration` is a remark that anybody may write: a name says more.
+    let has_words = !versioned::is_of_pair(file) && node_pg_migrate::is_marked(&source);
     let marks = [
         (Layout::Goose, goose::is_marked(&source)),
         (Layout::Dbmate, dbmate::is_marked(&source)),
-        (Layout::NodePgMigrate, node_pg_migrate::is_marked(&source)),
+        (Layout::NodePgMigrate, has_words),
         (Layout::Sqlx, sqlx::is_marked(&source)),
     ];
     marks.into_iter().filter(|(_, is)| *is).for_each(|(layout, _)| found.add(layout, file));

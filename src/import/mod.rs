@@ -274,8 +274,9 @@ impl<'a> History<'a> {
         let needed: BTreeSet<_> = entry.declared.iter().copied().chain(before).collect();
         let missing = needed.into_iter().filter(|it| self.candidate.get(*it) == Some(&None));
         let shown = |it: usize| {
-            let file = self.entries[it].files.first().map_or("", String::as_str);
-            format!("`{file}` (`{}`)", self.ids[it])
+            let file = self.entries[it].files.first().map(|file| format!("`{file}`"));
+            let file = file.unwrap_or_else(|| "a migration without a file".to_owned());
+            format!("{file} (`{}`)", self.ids[it])
         };
         let names: Vec<_> = missing.map(shown).collect();
         let verb = if declared_only { "needs" } else { "comes behind" };

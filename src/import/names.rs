@@ -1,6 +1,7 @@
 //! Names of other tools, and the ids that are made of them.
 
 use std::cmp::Ordering;
+use std::iter;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -21,11 +22,6 @@ impl Number {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, rest) = text.split_at(end);
         (!digits.is_empty()).then(|| (Self(digits.to_owned()), rest))
-    }
-
-    /// The same, perhaps behind a `V`: `V0001.Schema`.
-    pub(super) fn of_version(text: &str) -> Option<(Self, &str)> {
-        Self::read(text).or_else(|| Self::read(text.strip_prefix(['v', 'V'])?))
     }
 
     /// As it is written.
@@ -59,15 +55,33 @@ impl Ord for Number {
     }
 }
 
+/// The version that `text` begins with, perhaps behind a `V`, and what stands behind it:
+/// `1.10.0` of `v1.10.0_users`, and only `1` of `1.2nd_try`.
+pub(super) fn version(text: &str) -> Option<(Vec<Number>, &str)> {
+    let (first, mut rest) = Number::read(text.strip_prefix(['v', 'V']).unwrap_or(text))?;
+    let mut version = vec![first];
+    while let Some((number, behind)) = rest.strip_prefix('.').and_then(Number::read)
+        && !behind.starts_with(char::is_alphanumeric)
+    {
+        version.push(number);
+        rest = behind;
+    }
+    Some((version, rest))
+}
+
+/// A version for comparing: `1` is `1.0`.
+pub(super) fn comparable(version: &[Number]) -> Vec<Number> {
+    let zero = |number: &&Number| number.value().0 == 0;
+    let zeros = version.iter().rev().take_while(zero).count();
+    version[..version.len() - zeros].to_vec()
+}
+
 /// What an id is made of.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Label {
-    /// Before the numbers.
-    pub(super) prefix: &'static str,
-    /// The numbers, which may need zeros in front to sort as texts.
-    pub(super) numbers: Vec<Number>,
-    /// What stands between two numbers.
-    pub(super) joint: &'static str,
+    /// The numbers, which may need zeros in front to sort as texts, each behind what
+    /// stands before it.
+    pub(super) numbers: Vec<(&'static str, Number)>,
     /// Behind the numbers.
     pub(super) rest: String,
 }
@@ -78,19 +92,20 @@ impl Label {
         Self { rest: name.to_owned(), ..Self::default() }
     }
 
-    /// Numbers and what stands behind them.
+    /// Numbers with `joint` between them, and what stands behind them.
     pub(super) fn numbered(numbers: Vec<Number>, joint: &'static str, rest: &str) -> Self {
-        Self { prefix: "", numbers, joint, rest: rest.to_owned() }
+        let joints = iter::once("").chain(iter::repeat(joint));
+        Self { numbers: joints.zip(numbers).collect(), rest: rest.to_owned() }
     }
 
     /// The name with its numbers brought to these widths.
     fn text(&self, widths: &[usize]) -> String {
-        let padded = |(at, number): (usize, &Number)| {
+        let padded = |(at, (joint, number)): (usize, &(&str, Number))| {
             let width = widths.get(at).copied().unwrap_or(0);
-            format!("{:0>width$}", number.as_str())
+            format!("{joint}{:0>width$}", number.as_str())
         };
-        let numbers: Vec<_> = self.numbers.iter().enumerate().map(padded).collect();
-        format!("{}{}{}", self.prefix, numbers.join(self.joint), self.rest)
+        let numbers: String = self.numbers.iter().enumerate().map(padded).collect();
+        numbers + &self.rest
     }
 }
 
@@ -123,7 +138,7 @@ fn widths(labels: &[Label]) -> Vec<usize> {
     let most = labels.iter().map(|label| label.numbers.len()).max().unwrap_or(0);
     let width = |at: usize| {
         let lengths = labels.iter().filter_map(|label| label.numbers.get(at));
-        lengths.map(|number| number.as_str().len()).max().unwrap_or(0).min(MAX_NAME)
+        lengths.map(|(_, number)| number.as_str().len()).max().unwrap_or(0).min(MAX_NAME)
     };
     (0..most).map(width).collect()
 }
@@ -239,6 +254,31 @@ mod tests {
         assert_eq!(Number::read("x1").map(|it| it.1), None);
         assert_eq!(instant(&number("20240131093000123")), number("1706693400123"));
         assert_eq!(instant(&number("20240131093000")), number("20240131093000"));
+    }
+
+    #[test]
+    fn versions_are_read_as_far_as_they_are_numbers() {
+        let cases = [
+            ("1.10.0", Some(("1.10.0", ""))),
+            ("v1.9_a", Some(("1.9", "_a"))),
+            ("V0001.Schema", Some(("0001", ".Schema"))),
+            ("001.do.a", Some(("001", ".do.a"))),
+            ("1.2nd", Some(("1", ".2nd"))),
+            ("1.", Some(("1", "."))),
+            ("1.9.0-rc1", Some(("1.9.0", "-rc1"))),
+            ("vx", None),
+            ("a1", None),
+        ];
+        let shown =
+            |numbers: Vec<Number>| numbers.iter().map(Number::as_str).collect::<Vec<_>>().join(".");
+        for (text, expected) in cases {
+            let found = version(text).map(|(numbers, rest)| (shown(numbers), rest));
+            let found = found.as_ref().map(|(numbers, rest)| (numbers.as_str(), *rest));
+            assert_eq!(found, expected, "{text}");
+        }
+        let order = |text| comparable(&version(text).unwrap().0);
+        assert!(order("1.9") < order("1.10") && order("1.9") < order("1.9.1"));
+        assert!(order("1") == order("1.0.0") && order("0.9") < order("0.10"));
     }
 
     #[test]

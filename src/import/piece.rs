@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Source, Span};
 use crate::parse;
+use crate::syntax::{TokenKind, lex};
 
 /// What makes a comment that would begin a section of ours a plain one.
 const REMARK: &str = "(not a section) ";
@@ -147,6 +148,13 @@ impl Piece {
         self.parts
             .splice(index..=index, [Part::Kept(before), Part::Added(added), Part::Kept(behind)]);
     }
+}
+
+/// Where a block that a tool sends as one lacks the semicolon at its end.
+pub(super) fn lacks_semicolon(source: &Source, block: Span) -> Option<usize> {
+    let tokens = lex(source.slice(block)).tokens;
+    let last = tokens.iter().rev().find(|token| token.kind.is_significant())?;
+    (last.kind != TokenKind::Semicolon).then(|| block.start + last.span().end)
 }
 
 /// Takes empty lines off both ends.

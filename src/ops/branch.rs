@@ -50,6 +50,8 @@ struct Merge<'a> {
     theirs: BTreeMap<&'a str, &'a Theirs>,
     /// Ids that both branches have added, each in its own way.
     twice: Vec<&'a Theirs>,
+    /// Ids that were there and that only the other branch still has.
+    gone_here: BTreeSet<&'a str>,
 }
 
 impl<'a> Merge<'a> {
@@ -61,6 +63,7 @@ impl<'a> Merge<'a> {
             new_here: BTreeSet::new(),
             theirs: BTreeMap::new(),
             twice: Vec::new(),
+            gone_here: BTreeSet::new(),
         };
         for (id, path, _) in merge.ours() {
             if !comparison.before.contains(id) {
@@ -68,6 +71,8 @@ impl<'a> Merge<'a> {
             }
         }
         let texts: BTreeMap<&str, &str> = merge.ours().map(|(id, _, text)| (id, text)).collect();
+        let before = comparison.before.difference(&comparison.removed).map(String::as_str);
+        merge.gone_here = before.filter(|id| !texts.contains_key(id)).collect();
         for one in &comparison.added {
             match texts.get(one.id.as_str()) {
                 None => drop(merge.theirs.insert(&one.id, one)),
@@ -135,7 +140,9 @@ impl<'a> Merge<'a> {
             Ok(graph) => graph,
             Err(mut problems) => {
                 // What is wrong over there alone is not for this branch to mend.
-                problems.retain(|one| has_place(one, |path| !self.is_theirs(path)));
+                problems.retain(|one| {
+                    has_place(one, |path| !self.is_theirs(path)) || self.missed_here(one).is_some()
+                });
                 if problems.is_empty() {
                     problems.push(broken_over_there());
                 }
@@ -150,6 +157,13 @@ impl<'a> Merge<'a> {
                 && has_place(one, |path| self.is_theirs(path))
         });
         found.into_iter().map(|one| self.retold(one)).collect()
+    }
+
+    /// The migration that a problem misses because this branch no longer has it.
+    fn missed_here(&self, problem: &Diagnostic) -> Option<&'a str> {
+        let is_unknown = problem.code == Code::UnknownDependency;
+        let mut gone = self.gone_here.iter().copied().filter(|_| is_unknown);
+        gone.find(|id| names(&problem.message, id))
     }
 
     fn is_theirs(&self, path: &Path) -> bool {
@@ -175,8 +189,14 @@ impl<'a> Merge<'a> {
             ));
         }
         let gone = self.comparison.removed.iter();
-        let missed = gone.filter(|id| one.message.contains(&format!("`{id}`")));
+        let missed = gone.filter(|id| names(&one.message, id));
         one.help.extend(missed.map(|id| format!("`{base}` has renamed or removed `{id}`")));
+        if let Some(id) = self.missed_here(&one) {
+            // A like name is no advice: the id was right over there.
+            one.help = vec![format!(
+                "this branch has renamed or removed `{id}`, which `{base}` needs: undo that, or merge `{base}` and adapt what it has added"
+            )];
+        }
         let message = format!("once `{base}` is merged: {}", one.message);
         Diagnostic { code: Code::BranchConflict, message, ..one }
     }
@@ -185,6 +205,10 @@ impl<'a> Merge<'a> {
 fn has_place(one: &Diagnostic, wanted: impl Fn(&Path) -> bool) -> bool {
     let mut places = one.place.iter().chain(&one.related);
     places.any(|place| wanted(place.source.path()))
+}
+
+fn names(message: &str, id: &str) -> bool {
+    message.contains(&format!("`{id}`"))
 }
 
 fn broken_over_there() -> Diagnostic {

@@ -94,7 +94,7 @@ fn no_headers(without: usize, all: usize, files: &[ParsedFile]) -> Diagnostic {
     let message = format!("{without} of {all} files have no migraph header");
     let problem = Diagnostic::error(Code::NoHeaders, message)
         .help("`--assume-chain` reads each file without a header as depending on the one before it")
-        .help("to run in parallel, begin each file with a header; `-- @dependencies: []` is the only key it must have");
+        .help("to run in parallel, begin each file with a header: `migraph infer --write` writes what the SQL needs; `-- @dependencies: []` is the only key it must have");
     match files.iter().find(|file| file.declaration == Declaration::NoHeader) {
         Some(first) => problem.at(Place::file(&first.source)),
         None => problem,
@@ -104,7 +104,7 @@ fn no_headers(without: usize, all: usize, files: &[ParsedFile]) -> Diagnostic {
 fn missing(source: &Arc<Source>, declaration: Declaration) -> Diagnostic {
     let problem = Diagnostic::error(Code::MissingDependencies, "`@dependencies` is missing")
         .at(Place::new(source, Span::at(0), "a file without it would run first, by mistake"))
-        .help("list the migrations it needs, or write `-- @dependencies: []` for none");
+        .help("list the migrations it needs, or write `-- @dependencies: []` for none; `migraph infer --write` writes what its SQL needs");
     match declaration {
         Declaration::NoHeader => problem.help(
             "`--assume-chain` reads each file without a header as depending on the one before it",

@@ -299,11 +299,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_placed_and_the_declaration_known() {
         use Declaration::{Listed, Missing, NoHeader, Unknown};
-        let cases: [(&str, Declaration, &[&str]); 10] = [
+        let cases: [(&str, Declaration, &[&str]); 11] = [
             ("-- a remark", NoHeader, &[]),
             ("-- @name: x", Missing, &[]),
             ("-- Migration: x", NoHeader, &[]),
             ("-- @ticket: x", NoHeader, &["1:5 unknown key `@ticket`"]),
+            ("-- @whät: x", NoHeader, &["1:5 unknown key `@whät`"]),
             (
                 "-- @dependencies: []\n-- @dependancies: []",
                 Listed,

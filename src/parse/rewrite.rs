@@ -1,5 +1,7 @@
 //! Another `@dependencies` in a file, and every other byte as it was.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Header, MigrationId, Source, Span};
 
 /// Longer lists are broken into lines of at most so many columns.
@@ -57,6 +59,7 @@ fn inside(text: &str, entry: Span) -> Span {
 }
 
 /// How a list is written, but for its items and the commas between them.
+#[derive(Default)]
 struct Layout {
     /// Before the first item.
     before: String,
@@ -66,14 +69,17 @@ struct Layout {
     each: bool,
     /// Around each item: nothing or quotes.
     quote: String,
-    /// Behind the last item.
+    /// Behind the last item, when a line ends there: a comma or nothing.
+    comma: &'static str,
+    /// Behind the last item and that.
     behind: String,
+    /// The blanks at the end of a line, by the item that they stand behind.
+    blanks: BTreeMap<MigrationId, String>,
 }
 
 impl Layout {
     fn on_one_line() -> Self {
-        let (before, behind) = (String::new(), String::new());
-        Self { before, line_break: None, each: false, quote: String::new(), behind }
+        Self::default()
     }
 
     /// Over lines that begin with `prefix`, as many items on each as it can have.
@@ -85,6 +91,7 @@ impl Layout {
             each: false,
             quote: quote.to_owned(),
             behind: format!("\n{prefix}"),
+            ..Self::default()
         }
     }
 
@@ -97,12 +104,18 @@ impl Layout {
         let without = |from: usize, to: usize, marks: &[char]| text[from..to].replace(marks, "");
         let before = without(inside.start, first.start, &['"', '\'']);
         let behind = without(last.end, inside.end, &['"', '\'']);
+        let (line_end, behind) = behind.split_at(behind.find('\n').unwrap_or(0));
         let gaps: Vec<_> = items
             .windows(2)
             .map(|pair| without(pair[0].end, pair[1].start, &['"', '\'', ',']))
             .collect();
-        let breaks = gaps.iter().chain([&before]).filter(|gap| gap.contains('\n'));
-        let line_break = breaks.min_by_key(|gap| gap.len()).cloned();
+        let breaks =
+            gaps.iter().chain([&before]).filter_map(|gap| gap.find('\n').map(|at| &gap[at..]));
+        let line_break = breaks.min_by_key(|line_break| line_break.len()).map(str::to_owned);
+        let blanks =
+            |gap: &String| gap.split_once('\n').map_or_else(String::new, |(it, _)| it.to_owned());
+        let blanks = gaps.iter().map(blanks).chain([line_end.replace(',', "")]);
+        let ids = header.dependencies.iter().map(|item| item.id.clone());
         let each = line_break.is_some() && gaps.iter().all(|gap| gap.contains('\n'));
         let quote = text[..first.start].chars().next_back().filter(|c| "\"'".contains(*c));
         Self {
@@ -110,7 +123,9 @@ impl Layout {
             line_break,
             each,
             quote: quote.map(String::from).unwrap_or_default(),
-            behind,
+            comma: if line_end.contains(',') { "," } else { "" },
+            behind: behind.to_owned(),
+            blanks: ids.zip(blanks).collect(),
         }
     }
 
@@ -131,6 +146,7 @@ impl Layout {
 
     fn filled(&self, head: &str, ids: &[&MigrationId]) -> String {
         let mut out = format!("{head}{}", self.before);
+        let mut blanks = "";
         for (at, id) in ids.iter().enumerate() {
             let comma = if at + 1 < ids.len() { "," } else { "" };
             let item = format!("{0}{id}{0}{comma}", self.quote);
@@ -138,10 +154,16 @@ impl Layout {
             let full = || line.chars().count() + 1 + item.len() > WIDTH;
             match &self.line_break {
                 _ if at == 0 => {}
-                Some(line_break) if self.each || full() => out.push_str(line_break),
+                Some(line_break) if self.each || full() => {
+                    out.extend([blanks, line_break]);
+                }
                 _ => out.push(' '),
             }
             out.push_str(&item);
+            blanks = self.blanks.get(*id).map_or("", String::as_str);
+        }
+        if self.behind.starts_with('\n') {
+            out.extend([self.comma, blanks]);
         }
         out.split_off(head.len()) + &self.behind
     }
@@ -215,6 +237,11 @@ mod tests {
                 "in its own layout",
                 "-- @dependencies: ['a',\r\n--\t'd',\r\n--\r\n--\t'e',] (a remark [x])\r\nSELECT 1;",
                 "-- @dependencies: ['b',\r\n--\t'c',] (a remark [x])\r\nSELECT 1;",
+            ),
+            (
+                "with the blanks at the ends of its lines",
+                "-- @dependencies: [ \n--   \"a\", \n--   \"c\",  \n--   \"b\",\t\n-- ]\nSELECT 1;",
+                "-- @dependencies: [ \n--   \"b\",\t\n--   \"c\",  \n-- ]\nSELECT 1;",
             ),
             (
                 "several on a line",

@@ -48,7 +48,7 @@ fn named<'a, T>(
 
 /// `@key:` at the beginning of a comment, up to its value.
 pub(super) fn key(input: &str) -> Parsed<'_, &str> {
-    let name = take_while1(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let name = take_while1(|c: char| c.is_alphanumeric() || c == '_' || c == '-');
     preceded((take_while1(|c| c == '-'), space0, char('@')), name).parse(input)
 }
 

@@ -142,7 +142,9 @@ impl Separation {
             let name = self.names[resource.0 as usize].as_str();
             (name, group.into_iter().map(|(node, _)| node).collect())
         };
-        rivals.map(named).collect()
+        // A table has a name for its lock and the same for work on it `CONCURRENTLY`.
+        let mut told = FxHashSet::default();
+        rivals.map(named).filter(|group| told.insert(group.clone())).collect()
     }
 
     /// What keeps two migrations apart, if anything does.

@@ -16,9 +16,11 @@ use crate::sql::Catalogue;
 /// declared only. Migrations without any are left out.
 pub(crate) fn render(graph: &MigrationGraph, inference: &Inference) -> String {
     let mut out = String::new();
+    let mut left_out = 0;
     for node in graph.nodes() {
         let dependencies = &inference.dependencies[node.index()];
         let gone = gone(graph, node, dependencies);
+        left_out += gone.len();
         if dependencies.is_empty() && gone.is_empty() {
             continue;
         }
@@ -38,7 +40,7 @@ pub(crate) fn render(graph: &MigrationGraph, inference: &Inference) -> String {
             let _ = writeln!(out, "  - {:<40}  left out", graph.id(on));
         }
     }
-    out.push_str(&summary(graph, inference));
+    out.push_str(&summary(graph, inference, left_out));
     out
 }
 
@@ -48,10 +50,10 @@ fn gone(graph: &MigrationGraph, node: Node, dependencies: &[Dependency]) -> Vec<
     graph.dependencies(node).into_iter().filter(|on| !stays(on)).collect()
 }
 
-fn summary(graph: &MigrationGraph, inference: &Inference) -> String {
+fn summary(graph: &MigrationGraph, inference: &Inference, left_out: usize) -> String {
     let all = || inference.dependencies.iter().flatten();
     let both = all().filter(|it| it.declared && it.need.is_some()).count();
-    let declared = all().filter(|it| it.declared && it.need.is_none()).count();
+    let declared = left_out + all().filter(|it| it.declared && it.need.is_none()).count();
     let implied = all().filter(|it| !it.declared).count();
     format!(
         "{}: {both} declared and implied by the SQL (=), {implied} only implied (+), {declared} only declared (-)\n{} would change\n",

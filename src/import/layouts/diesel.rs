@@ -1,8 +1,8 @@
 //! diesel: directories with `up.sql` and `down.sql`.
 //!
 //! A directory is `{version}_{name}`; the version without its hyphens orders them, as
-//! a text. Each is run in a transaction, unless `metadata.toml` has
-//! `run_in_transaction = false`
+//! a text. Each is run in a transaction, unless it has a `metadata.toml` without
+//! `run_in_transaction = true`
 //! (<https://docs.rs/diesel_migrations/latest/diesel_migrations/struct.FileBasedMigrations.html>).
 
 use std::collections::BTreeMap;
@@ -74,7 +74,8 @@ fn said(metadata: &str) -> Result<bool, String> {
     let table: Table =
         metadata.parse().map_err(|error: Error| format!("this is no TOML: {}", error.message()))?;
     match table.get("run_in_transaction") {
-        None => Ok(true),
+        // `TomlMetadata` of `migrations_internals` has serde's default for a `bool`.
+        None => Ok(false),
         Some(value) => value
             .as_bool()
             .ok_or_else(|| "`run_in_transaction` is not `true` or `false`".to_owned()),

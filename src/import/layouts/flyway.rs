@@ -11,6 +11,7 @@
 //! (<https://www.red-gate.com/blog/introducing-the-shouldexecute-script-configuration-option>).
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use super::super::Layout;
@@ -59,13 +60,6 @@ pub(in super::super) fn is_versioned(base: &str) -> bool {
     base.strip_suffix(".sql").is_some() && name(base).is_some_and(is_described)
 }
 
-/// A version for comparing: `1` is `1.0`.
-fn ordered(version: &[Number]) -> Vec<Number> {
-    let zero = |number: &&Number| number.as_str().trim_start_matches('0').is_empty();
-    let zeros = version.iter().rev().take_while(zero).count();
-    version[..version.len() - zeros].to_vec()
-}
-
 /// All files of one version.
 #[derive(Default)]
 struct Group<'a> {
@@ -81,10 +75,14 @@ pub(super) fn read(reading: &mut Reading<'_>) {
         let is_migration = file.sql_stem().is_some() || is_code(file);
         match name(file.base()).filter(|_| is_migration) {
             Some(name) if name.kind == 'V' => {
-                groups.entry(ordered(&name.version)).or_default().apply.push((name, file));
+                groups
+                    .entry(names::comparable(&name.version))
+                    .or_default()
+                    .apply
+                    .push((name, file));
             }
             Some(name) if name.kind == 'U' => {
-                groups.entry(ordered(&name.version)).or_default().undo.push(file);
+                groups.entry(names::comparable(&name.version)).or_default().undo.push(file);
             }
             Some(name) => leave_out(reading, file, name.kind),
             None => other(reading, file),
@@ -141,10 +139,9 @@ fn version(reading: &mut Reading<'_>, group: Group<'_>) {
         outside_transaction: settings.is_some_and(|it| it.outside_transaction),
         ..Entry::default()
     };
+    let joints = iter::once("V").chain(iter::repeat(name.joint));
     entry.label = Label {
-        prefix: "V",
-        numbers: name.version,
-        joint: name.joint,
+        numbers: joints.zip(name.version).collect(),
         rest: if name.description.is_empty() {
             String::new()
         } else {

@@ -11,12 +11,11 @@
 use std::sync::Arc;
 
 use super::super::Layout;
-use super::super::piece::{Piece, lines};
+use super::super::piece::{Piece, lacks_semicolon, lines};
 use super::super::reading::{Cut, Reading, malformed};
 use super::super::template::shell_variable;
 use super::sectioned::{self, Order, Rules};
 use crate::model::{Code, Diagnostic, Place, Source, Span};
-use crate::syntax::{TokenKind, lex};
 
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
@@ -116,22 +115,15 @@ impl Cutter<'_> {
             "envsub off" => self.substitutes = false,
             "statementbegin" => self.block = Some(span),
             "statementend" => match self.block.take() {
-                Some(begin) => self.terminate(Span::new(begin.end, span.start)),
+                Some(begin) => {
+                    let block = Span::new(begin.end, span.start);
+                    self.unterminated.extend(lacks_semicolon(self.source, block));
+                }
                 None => return Err(malformed(self.source, span, "no block is open here")),
             },
             _ => return Err(malformed(self.source, span, "goose has no such annotation")),
         }
         Ok(())
-    }
-
-    /// Notes where a block ends, unless it has a semicolon there.
-    fn terminate(&mut self, block: Span) {
-        let text = self.source.slice(block);
-        let tokens = lex(text).tokens;
-        let last = tokens.iter().rev().find(|token| token.kind.is_significant());
-        if let Some(last) = last.filter(|token| token.kind != TokenKind::Semicolon) {
-            self.unterminated.push(block.start + last.span().end);
-        }
     }
 
     fn line(&mut self, span: Span, line: &str) -> Result<(), Diagnostic> {

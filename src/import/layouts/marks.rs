@@ -5,7 +5,8 @@
 //! (<https://github.com/jackc/tern#migrations>), sql-migrate
 //! (<https://github.com/rubenv/sql-migrate#writing-migrations>), MyBatis Migrations
 //! (<https://mybatis.org/migrations/new.html>), Play's evolutions, rambler and micrate,
-//! and of the layouts that have a reader of their own.
+//! and of the layouts that have a reader of their own. A block that sql-migrate, micrate
+//! or goose sends as one gets the semicolon that it need not have.
 //!
 //! A comment at the head of a file can keep it out of a transaction: postgres-migrations
 //! (<https://github.com/ThomWright/postgres-migrations#migrations-rules>), Atlas
@@ -14,7 +15,7 @@
 
 use std::sync::Arc;
 
-use super::super::piece::{Piece, lines};
+use super::super::piece::{Piece, lacks_semicolon, lines};
 use super::super::reading::{Cut, malformed};
 use crate::model::{Diagnostic, Source, Span};
 
@@ -46,6 +47,12 @@ const NO_TRANSACTION: [&str; 4] = [
     "--+migrateupnotransaction",
 ];
 
+/// What is around a block that is sent as one.
+const BLOCK_BEGIN: [&str; 3] =
+    ["--+migratestatementbegin", "--+micratestatementbegin", "--+goosestatementbegin"];
+const BLOCK_END: [&str; 3] =
+    ["--+migratestatementend", "--+micratestatementend", "--+goosestatementend"];
+
 /// A comment's text without blanks, in small letters; `None` for any other line.
 fn squeezed(line: &str) -> Option<String> {
     let line = line.trim_start();
@@ -61,6 +68,22 @@ fn is(line: &str, words: &str) -> bool {
     squeezed(line).is_some_and(|it| it == words)
 }
 
+/// Where blocks end that have no semicolon there.
+fn unterminated(source: &Source) -> Vec<usize> {
+    let mut begin = None;
+    let mut found = Vec::new();
+    for (span, line) in lines(source) {
+        if begins(line, &BLOCK_BEGIN) {
+            begin = Some(span.end);
+        } else if begins(line, &BLOCK_END)
+            && let Some(start) = begin.take()
+        {
+            found.extend(lacks_semicolon(source, Span::new(start, span.start)));
+        }
+    }
+    found
+}
+
 /// A file cut at the comment with which the way back begins; as a whole without one.
 ///
 /// # Errors
@@ -70,19 +93,22 @@ pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
     let outside_transaction = lines(source)
         .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
         .any(|(_, line)| begins(line, &NO_TRANSACTION));
+    let unterminated = unterminated(source);
     let [down, up] = WORDS;
     let is_back = |line: &str| begins(line, &DOWN) || is(line, down);
     let mut back = lines(source).skip_while(|(_, line)| !is_back(line));
     let Some((mark, _)) = back.next() else {
-        return Ok(Cut { up: Piece::whole(source), down: None, outside_transaction });
+        let up = Piece::whole(source).terminated(&unterminated);
+        return Ok(Cut { up, down: None, outside_transaction });
     };
     if let Some((at, _)) = back.find(|(_, line)| begins(line, &UP) || is(line, up)) {
         let why = "a second way forth stands behind the way back: put all of it before";
         return Err(malformed(source, at, why));
     }
+    let part = |from, to| Piece::of(source, [Span::new(from, to)]).terminated(&unterminated);
     Ok(Cut {
-        up: Piece::of(source, [Span::new(0, mark.start)]),
-        down: Some(Piece::of(source, [Span::new(mark.end, source.text().len())])),
+        up: part(0, mark.start),
+        down: Some(part(mark.end, source.text().len())),
         outside_transaction,
     })
 }
@@ -110,6 +136,10 @@ mod tests {
             ("a;\n---- create above / drop below ----\nb;", "a;|Some(\"b;\")|false"),
             ("---- tern: disable-tx ----\na;", "---- tern: disable-tx ----\na;|None|true"),
             ("-- +migrate Up\na;\n-- +migrate Down\nb;", "-- +migrate Up\na;|Some(\"b;\")|false"),
+            (
+                "-- +migrate Up\n-- +migrate StatementBegin\na; b\n-- +migrate StatementEnd\nc;\n-- +migrate Down\n-- +migrate StatementBegin\nd\n-- +migrate StatementEnd",
+                "-- +migrate Up\n-- +migrate StatementBegin\na; b;\n-- +migrate StatementEnd\nc;|Some(\"-- +migrate StatementBegin\\nd;\\n-- +migrate StatementEnd\")|false",
+            ),
             ("-- +migrate Up notransaction\na;", "-- +migrate Up notransaction\na;|None|true"),
             ("a;\n-- Down Migration\nb;", "a;|Some(\"b;\")|false"),
             ("-- down migration: none\na;", "-- down migration: none\na;|None|false"),

@@ -1,13 +1,14 @@
 //! Numbered files of no known tool.
 //!
-//! When every file begins with a number, or with one behind a `V`, the numbers order
-//! them (also those of directories above them); else their names do. A file called like
-//! another with `down`, `rollback` or `undo` behind its name undoes that one, and so does
-//! one that lies in a directory of such a name; and Postgrator's `1.undo.x.sql` undoes
-//! `1.do.x.sql` (<https://www.npmjs.com/package/postgrator>). Comments of tools with such
-//! files are known ([`super::marks`]).
+//! The number or the version that a name begins with, perhaps behind a `V`, orders the
+//! files and the directories above them; what has none comes behind, by its name. A file
+//! called like another with `down`, `rollback` or `undo` behind its name undoes that one,
+//! and so does one that lies in a directory of such a name; and Postgrator's
+//! `1.undo.x.sql` undoes `1.do.x.sql` (<https://www.npmjs.com/package/postgrator>).
+//! Comments of tools with such files are known ([`super::marks`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use super::super::names::{self, Label, Number};
 use super::super::reading::{Entry, Reading, is_code};
@@ -44,13 +45,15 @@ impl Name {
         Self { of: of.to_owned(), undoes, stem }
     }
 
-    /// The numbers that the parts begin with, and what stands behind the last.
-    fn numbers(&self) -> Option<(Vec<Number>, &str)> {
+    /// The numbers of the versions that the parts begin with, each behind what stands
+    /// before it in an id, and what stands behind the last.
+    fn numbers(&self) -> Option<(Vec<(&'static str, Number)>, &str)> {
         let mut found = Vec::new();
         let mut rest = "";
-        for part in self.stem.split('/') {
-            let (number, behind) = Number::of_version(part)?;
-            found.push(number);
+        for (at, part) in self.stem.split('/').enumerate() {
+            let (version, behind) = names::version(part)?;
+            let joints = iter::once(if at == 0 { "" } else { "_" }).chain(iter::repeat("."));
+            found.extend(joints.zip(version));
             rest = behind;
         }
         let rest = postgrator(rest).map_or(rest, |(_, rest)| rest);
@@ -69,7 +72,7 @@ fn postgrator(rest: &str) -> Option<(bool, &str)> {
 /// is down.
 fn direction(stem: &str) -> (&str, bool) {
     let base = stem.rsplit('/').next().unwrap_or(stem);
-    if let Some((_, rest)) = Number::read(base)
+    if let Some((_, rest)) = names::version(base)
         && let Some((undoes, _)) = postgrator(rest)
     {
         return (&stem[..stem.len() - rest.len()], undoes);
@@ -98,16 +101,13 @@ pub(super) fn read(reading: &mut Reading<'_>) {
             if let Some(second) = downs.insert(name.of, file) {
                 reading.leave_out(second, Code::SameVersion, "there is another of its name");
             }
-        } else if is_sql || (is_code(file) && Number::of_version(file.base()).is_some()) {
+        } else if is_sql || (is_code(file) && names::version(file.base()).is_some()) {
             ups.push((name, file));
         } else {
             reading.unused(file, "no migration by its name");
         }
     }
-    if ups.iter().all(|(name, _)| name.numbers().is_some()) {
-        let numbers = |name: &Name| name.numbers().map(|it| it.0);
-        ups.sort_by_cached_key(|(name, file)| (numbers(name), file.name.clone()));
-    }
+    ups.sort_by_cached_key(|(name, _)| key(name));
     let undone: BTreeSet<&str> = ups.iter().map(|(name, _)| name.of.as_str()).collect();
     for (of, file) in downs.iter().filter(|(of, _)| !undone.contains(of.as_str())) {
         let why = format!("its name says that it undoes `{of}`, which is not here");
@@ -119,17 +119,29 @@ pub(super) fn read(reading: &mut Reading<'_>) {
     }
 }
 
+/// What the order goes by: each part of the path by its version, then by its name;
+/// behind these, what has no version.
+fn key(name: &Name) -> Vec<(bool, Option<Vec<Number>>, String)> {
+    let key = |part: &str| {
+        let version = names::version(part).map(|(numbers, _)| names::comparable(&numbers));
+        (version.is_none(), version, part.to_owned())
+    };
+    // A name is compared with its ending, as all others do it.
+    (name.stem.clone() + ".sql").split('/').map(key).collect()
+}
+
 fn entry(reading: &mut Reading<'_>, (name, file): (&Name, &File), down: Option<&File>) {
     let is_sql = file.sql_stem().is_some();
     let (label, title) = match name.numbers().filter(|_| is_sql) {
         Some((numbers, rest)) => {
-            (Label::numbered(numbers, "_", rest), rest.trim_start_matches(['_', '-', '.']))
+            let title = rest.trim_start_matches(['_', '-', '.']);
+            (Label { numbers, rest: rest.to_owned() }, title)
         }
         None => (Label::plain(&name.of), name.of.as_str()),
     };
     let mut entry = Entry { label, title: names::title(title), ..Entry::default() };
     entry.timestamp =
-        Number::of_version(file.base()).and_then(|it| names::timestamp(it.0.as_str()));
+        names::version(file.base()).and_then(|it| names::timestamp(it.0.first()?.as_str()));
     entry.files.push(file.name.clone());
     if is_sql {
         if let Some(source) = reading.source(file) {

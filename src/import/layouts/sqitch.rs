@@ -1,7 +1,8 @@
 //! sqitch: a plan, and the scripts that it names.
 //!
 //! `sqitch.plan` gives the order and what each change requires; `deploy/NAME.sql`
-//! applies it, `revert/NAME.sql` undoes it, `verify/NAME.sql` checks it. A change that
+//! applies it, `revert/NAME.sql` undoes it, `verify/NAME.sql` checks it, unless
+//! `sqitch.conf` names other places ([`super::sqitch_conf`]). A change that
 //! was reworked stands in the plan twice, and the script of the earlier one is
 //! `NAME@TAG.sql` (<https://sqitch.org/docs/manual/sqitch-rework/>).
 //!
@@ -9,16 +10,16 @@
 //! `BEGIN … COMMIT` of the script's own. `@transaction: auto` runs what has no such
 //! block in one transaction: stricter, and nothing is left half done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading, malformed};
 use super::super::tree::{File, Tree};
+use super::sqitch_conf::Places;
 use super::sqitch_plan::{self, Change, Line};
 use crate::model::{Code, Diagnostic, Place, Source, Span};
-
-const PLAN: &str = "sqitch.plan";
 
 /// A change at its place in the plan, with the tags that stand behind it.
 struct Step<'a> {
@@ -27,21 +28,27 @@ struct Step<'a> {
     tags: Vec<&'a str>,
 }
 
+/// The plan, if there is one.
+pub(in super::super) fn plan(tree: &Tree) -> Option<&File> {
+    tree.get(&Places::of(tree).plan)
+}
+
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let tree = reading.tree;
-    let Some(plan) = tree.get(PLAN) else {
-        return rest(reading, &BTreeSet::new());
+    let places = Places::of(tree);
+    let Some(plan) = tree.get(&places.plan) else {
+        return rest(reading, &places, &BTreeSet::new());
     };
     let Some(source) = reading.source(plan) else { return };
     let steps = steps(reading, &source);
     let mut used = BTreeSet::new();
     for at in 0..steps.len() {
-        let files = files(tree, &steps, at);
+        let files = files((tree, &places), &steps, at);
         used.extend([files.deploy, files.revert, files.verify].into_iter().flatten());
         entry(reading, &source, (&steps, at), &files);
     }
-    rest(reading, &used);
+    rest(reading, &places, &used);
 }
 
 fn steps<'a>(reading: &mut Reading<'_>, source: &'a Arc<Source>) -> Vec<Step<'a>> {
@@ -70,7 +77,7 @@ struct Files<'a> {
     verify: Option<&'a File>,
 }
 
-fn files<'a>(tree: &'a Tree, steps: &[Step<'_>], at: usize) -> Files<'a> {
+fn files<'a>((tree, places): (&'a Tree, &Places), steps: &[Step<'_>], at: usize) -> Files<'a> {
     let name = steps[at].change.name;
     let again = steps[at + 1..].iter().position(|step| step.change.name == name);
     let script = |dir: &str| match again {
@@ -83,7 +90,11 @@ fn files<'a>(tree: &'a Tree, steps: &[Step<'_>], at: usize) -> Files<'a> {
             paths.find_map(|path| tree.get(&path))
         }
     };
-    Files { deploy: script("deploy"), revert: script("revert"), verify: script("verify") }
+    Files {
+        deploy: script(&places.deploy),
+        revert: script(&places.revert),
+        verify: script(&places.verify),
+    }
 }
 
 fn entry(
@@ -147,14 +158,16 @@ fn requirements(
     found
 }
 
-/// The change that `name`, `name@tag` or `@tag` means.
+/// The change that `name`, `name@tag` or `@tag` means. `@ROOT` is the first of the plan,
+/// and `@HEAD` was the last one when it was written down: the one before.
 fn resolve(before: &[Step<'_>], required: &str) -> Option<usize> {
     let (name, tag) = match required.split_once('@') {
         Some((name, tag)) => (name, Some(tag)),
         None => (required, None),
     };
     let end = match tag {
-        None => before.len(),
+        None | Some("HEAD") => before.len(),
+        Some("ROOT") => before.len().min(1),
         Some(tag) => before.iter().position(|step| step.tags.contains(&tag))? + 1,
     };
     match name {
@@ -164,18 +177,20 @@ fn resolve(before: &[Step<'_>], required: &str) -> Option<usize> {
 }
 
 /// Every file that no change has.
-fn rest(reading: &mut Reading<'_>, used: &BTreeSet<&File>) {
-    let reasons: BTreeMap<&str, &str> = BTreeMap::from([
-        (PLAN, "read for the order and the dependencies"),
-        ("deploy", "no change of the plan has it"),
-        ("revert", "no change of the plan has it"),
-        ("verify", "it checks what was deployed; migraph has no such scripts"),
-    ]);
+fn rest(reading: &mut Reading<'_>, places: &Places, used: &BTreeSet<&File>) {
     let tree = reading.tree;
     for file in &tree.files {
-        let top = file.dirs().first().copied().unwrap_or(file.base());
-        if !used.contains(file) || top == "verify" {
-            reading.unused(file, reasons.get(top).copied().unwrap_or("no script of sqitch's"));
-        }
+        let is_in = |place: &str| Path::new(&file.name).starts_with(place);
+        let reason = match () {
+            () if is_in(&places.verify) => {
+                "it checks what was deployed; migraph has no such scripts"
+            }
+            () if used.contains(file) => continue,
+            () if file.name == places.plan => "read for the order and the dependencies",
+            () if is_in(&places.deploy) || is_in(&places.revert) => "no change of the plan has it",
+            () if file.name == "sqitch.conf" => "read for where the plan and the scripts are",
+            () => "no script of sqitch's",
+        };
+        reading.unused(file, reason);
     }
 }

@@ -98,11 +98,21 @@ fn direction(name: &str) -> Option<(&str, Direction)> {
     Some((&name[..at], direction))
 }
 
-/// True for an SQL file that applies a migration of this layout: `.sql`, also `.SQL` or
-/// `.pgsql`. One that undoes may stand beside `1_a.sql` too.
+/// Which way an SQL file goes by its name: one in `.sql`, also in `.SQL` or `.pgsql`.
+fn named_direction(file: &File) -> Option<Direction> {
+    let is_sql = file.base().to_ascii_lowercase().ends_with("sql");
+    name(file).filter(|_| is_sql).map(|name| name.direction)
+}
+
+/// True for a file that applies a migration of this layout. One that undoes may stand
+/// beside `1_a.sql` too.
 pub(in super::super) fn is_pair(file: &File) -> bool {
-    let is_up = |name: Name<'_>| name.direction == Direction::Up;
-    file.base().to_ascii_lowercase().ends_with("sql") && name(file).is_some_and(is_up)
+    named_direction(file) == Some(Direction::Up)
+}
+
+/// True for either file of a pair.
+pub(in super::super) fn is_of_pair(file: &File) -> bool {
+    named_direction(file).is_some()
 }
 
 /// All files of one version.
