@@ -181,6 +181,33 @@ fn a_lock_timeout_is_missing_only_where_there_is_none() {
 }
 
 #[test]
+fn a_limit_that_the_script_switches_off_is_missing() {
+    let rules = "lock-timeout = \"2s\"\n[rules]\nrequire-lock-timeout = \"warn\"";
+    let alter = "ALTER TABLE t ADD c int;";
+    let found = "warn require-lock-timeout";
+    let cases = [
+        ("", ""),
+        ("SET lock_timeout = 0;", found),
+        ("SET LOCAL lock_timeout = 0;", found),
+        ("SET lock_timeout TO '0s';", found),
+        ("SET lock_timeout = DEFAULT;", found),
+        ("RESET lock_timeout;", found),
+        ("SET lock_timeout = '10s';", ""),
+        ("SET statement_timeout = 0;", ""),
+        ("SET lock_timeout = 0; SET lock_timeout = '1s';", ""),
+        ("SET lock_timeout = 0; CREATE TABLE t (); ALTER TABLE t OWNER TO r;", ""),
+        ("SET lock_timeout = 0; CREATE TABLE t (); CREATE POLICY p ON t;", ""),
+    ];
+    for (before, expected) in cases {
+        let ran = validate(rules, &format!("{before}\n{alter}"), &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{before}");
+    }
+    let sql = format!("-- @lockTimeout: 5s\nSET lock_timeout = 0;\n{alter}");
+    let ran = validate(rules, &sql, &[]);
+    assert!(ran.stderr.contains("the script switches `lock_timeout` off"), "{}", ran.stderr);
+}
+
+#[test]
 fn comments_silence_whatever_the_line_ends_are() {
     let rules = "[rules]\npreset = \"additive-only\"";
     let cases = [

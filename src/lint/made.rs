@@ -52,9 +52,14 @@ impl<'a> Made<'a> {
             Act::SetSchema(it) => self.has(&it.name),
             Act::Truncate(it) => !it.cascade && it.names.iter().all(|name| self.has(name)),
             Act::EnumValue(it) => self.has(&it.ty),
+            Act::Create(it) => it.on.as_ref().is_some_and(|table| self.may_have(table)),
+            Act::Alter(it) => self.has(it.on.as_ref().unwrap_or(&it.name)),
             _ => false,
         };
-        !reading.acts.is_empty() && reading.acts.iter().all(is_new)
+        // The role that gets a new table is named, and no more.
+        let changes = |act: &&Act| !matches!(act, Act::Use(uses) if uses.relations.is_empty());
+        let mut changes = reading.acts.iter().filter(changes).peekable();
+        changes.peek().is_some() && changes.all(is_new)
     }
 }
 

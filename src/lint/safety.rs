@@ -156,16 +156,16 @@ impl Script<'_> {
                 "write `-- @statementTimeout: 30s` in the header",
             ),
         ];
-        let is_unlimited = |time: Option<Duration>| time.is_none_or(|time| time.is_zero());
-        let found = settings
-            .into_iter()
-            .filter(|(code, _, time, ..)| asked.contains(code) && is_unlimited(*time));
-        let told = |(code, setting, _, message, help): (_, _, _, &str, &str)| {
-            let span = syntax::without_timeout(tree, setting, |span| holds(moot, span))?;
-            let place = Place::new(&migration.source, in_file(migration, span), "");
+        let told = |(code, setting, time, message, help): (_, _, Option<Duration>, &str, &str)| {
+            let is_limited = time.is_some_and(|time| !time.is_zero());
+            let found = syntax::endless(tree, setting, is_limited, |span| holds(moot, span))?;
+            let place = Place::new(&migration.source, in_file(migration, found.span), "");
+            let own = format!("the script switches `{setting}` off: leave that out, or set a time");
+            let help = if found.switched_off { &own } else { help };
             Some(Diagnostic::warning(code, message).at(place).help(help))
         };
-        found.filter_map(told).collect()
+        let asked = settings.into_iter().filter(|(code, ..)| asked.contains(code));
+        asked.filter_map(told).collect()
     }
 }
 

@@ -20,7 +20,7 @@ pub use check::{SyntaxError, Tree, check, on_large_stack, parse};
 pub use classify::{Control, Meaning};
 pub use copy::{CopyIn, copied_table};
 pub use recovery::{Recovery, Scope, Shared, WantedIndex, recovery_of};
-pub use safety::{LinterFailed, Violation, repeatable, violations, without_timeout};
+pub use safety::{Endless, LinterFailed, Violation, endless, repeatable, violations};
 pub use session::custom_settings;
 pub use statements::{StatementTokens, statements};
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};
