@@ -207,6 +207,35 @@ fn a_limit_that_the_script_switches_off_is_missing() {
     assert!(ran.stderr.contains("the script switches `lock_timeout` off"), "{}", ran.stderr);
 }
 
+/// The statements of `cases` of which `rule` says something.
+fn found_by(rule: &str, cases: &[&str]) -> Vec<String> {
+    let rules = format!("[rules]\n{rule} = \"warn\"\nmixed-nontransactional = \"off\"");
+    let is_found = |sql: &&&str| {
+        let told = told(&validate(&rules, &format!("SELECT 1;\n{sql}"), &["--format", "json"]));
+        assert!(!told.contains("error"), "{sql}: {told}");
+        told.contains(&format!("warn {rule}"))
+    };
+    cases.iter().filter(is_found).map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_takes_rows_or_parts_away_is_not_additive() {
+    let takes = [
+        "DELETE FROM t;",
+        "WITH gone AS (DELETE FROM t RETURNING a) INSERT INTO u SELECT a FROM gone;",
+        "ALTER PUBLICATION p DROP TABLE t;",
+    ];
+    assert_eq!(found_by("not-additive", &takes), takes);
+    let leaves = [
+        "DELETE FROM t WHERE a;",
+        "CREATE TABLE t (); DELETE FROM t;",
+        "ALTER PUBLICATION p ADD TABLE t;",
+        "CREATE PUBLICATION p FOR TABLE t; ALTER PUBLICATION p DROP TABLE t;",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DELETE FROM t';",
+    ];
+    assert_eq!(found_by("not-additive", &leaves), [""; 0]);
+}
+
 #[test]
 fn comments_silence_whatever_the_line_ends_are() {
     let rules = "[rules]\npreset = \"additive-only\"";

@@ -60,7 +60,9 @@ impl Script<'_> {
                 let first = violations.partition_point(|one| one.span.start < span.start);
                 violations.get(first).is_some_and(|one| one.span.start < span.end)
             };
-            found.extend(additive::check(migration, self.readings, left_to_others));
+            let takings = syntax::takings(&tree);
+            let takes = |span: Span| holds(&takings, span);
+            found.extend(additive::check(migration, self.readings, left_to_others, takes));
         }
         found
     }

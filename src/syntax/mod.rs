@@ -13,6 +13,7 @@ mod recovery;
 mod safety;
 mod session;
 mod statements;
+mod taking;
 mod token;
 mod words;
 
@@ -23,4 +24,5 @@ pub use recovery::{Recovery, Scope, Shared, WantedIndex, recovery_of};
 pub use safety::{Endless, LinterFailed, Violation, endless, repeatable, violations};
 pub use session::custom_settings;
 pub use statements::{StatementTokens, statements};
+pub use taking::takings;
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};
