@@ -19,8 +19,17 @@ pub(super) struct Made<'a> {
 impl<'a> Made<'a> {
     /// Takes note of what `reading` makes.
     pub(super) fn by(&mut self, reading: &'a Reading) {
-        for (name, sure) in reading.acts.iter().filter_map(name_of_new) {
-            *self.names.entry(name).or_default() |= sure;
+        self.by_acts(&reading.acts, true);
+    }
+
+    /// A block decides itself what it makes, so that is never sure.
+    fn by_acts(&mut self, acts: &'a [Act], surely: bool) {
+        for act in acts {
+            if let Act::Block(inner) | Act::Perhaps(inner) = act {
+                self.by_acts(inner, false);
+            } else if let Some((name, sure)) = name_of_new(act) {
+                *self.names.entry(name).or_default() |= sure && surely;
+            }
         }
     }
 
@@ -30,7 +39,7 @@ impl<'a> Made<'a> {
     }
 
     /// True when `name` is among it, or is meant to be.
-    fn may_have(&self, name: &QName) -> bool {
+    pub(super) fn may_have(&self, name: &QName) -> bool {
         self.names.contains_key(&key(name))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::made::Made;
-use super::{LintOptions, additive, in_file, is_about_what_was_there};
+use super::{LintOptions, additive, blocking, in_file, is_about_what_was_there, repeatable};
 use crate::model::{
     Code, Diagnostic, Diagnostics, Migration, Place, Preset, Rules, Span, StatementKind,
 };
@@ -21,7 +21,7 @@ pub(super) fn asked(rules: &Rules) -> Vec<Code> {
     let left_to: Vec<Code> = if additive { Preset::AdditiveOnly.codes().collect() } else { vec![] };
     let is_asked = |code: &Code| rules.is_on(*code) || left_to.contains(code);
     let mut asked: Vec<_> = Code::SAFETY.iter().copied().filter(is_asked).collect();
-    asked.extend(additive.then_some(Code::NotAdditive));
+    asked.extend(Code::OWN_SAFETY.into_iter().filter(|code| rules.is_on(*code)));
     asked
 }
 
@@ -54,6 +54,12 @@ impl Script<'_> {
         violations.retain(|one| !self.refers_from_nowhere(one));
         let mut found: Diagnostics = violations.iter().map(|one| self.told(one)).collect();
         found.extend(self.timeouts(&tree, &moot, options));
+        if self.asked.contains(&Code::NotRepeatable) {
+            found.extend(repeatable::check(migration, self.readings));
+        }
+        if self.asked.contains(&Code::BlockingStatement) {
+            found.extend(blocking::check(migration, self.readings));
+        }
         if self.asked.contains(&Code::NotAdditive) {
             violations.retain(|one| one.code != Code::PreferRobustStmts);
             let left_to_others = |span: Range<usize>| {

@@ -26,3 +26,4 @@ pub use session::custom_settings;
 pub use statements::{StatementTokens, statements};
 pub use taking::takings;
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};
+pub use words::words;
