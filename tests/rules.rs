@@ -181,6 +181,160 @@ fn a_lock_timeout_is_missing_only_where_there_is_none() {
 }
 
 #[test]
+fn a_limit_that_the_script_switches_off_is_missing() {
+    let rules = "lock-timeout = \"2s\"\n[rules]\nrequire-lock-timeout = \"warn\"";
+    let alter = "ALTER TABLE t ADD c int;";
+    let found = "warn require-lock-timeout";
+    let cases = [
+        ("", ""),
+        ("SET lock_timeout = 0;", found),
+        ("SET LOCAL lock_timeout = 0;", found),
+        ("SET lock_timeout TO '0s';", found),
+        ("SET lock_timeout = DEFAULT;", found),
+        ("RESET lock_timeout;", found),
+        ("SET lock_timeout = '10s';", ""),
+        ("SET statement_timeout = 0;", ""),
+        ("SET lock_timeout = 0; SET lock_timeout = '1s';", ""),
+        ("SET lock_timeout = 0; CREATE TABLE t (); ALTER TABLE t OWNER TO r;", ""),
+        ("SET lock_timeout = 0; CREATE TABLE t (); CREATE POLICY p ON t;", ""),
+    ];
+    for (before, expected) in cases {
+        let ran = validate(rules, &format!("{before}\n{alter}"), &["--format", "json"]);
+        assert_eq!(told(&ran), expected, "{before}");
+    }
+    let sql = format!("-- @lockTimeout: 5s\nSET lock_timeout = 0;\n{alter}");
+    let ran = validate(rules, &sql, &[]);
+    assert!(ran.stderr.contains("the script switches `lock_timeout` off"), "{}", ran.stderr);
+}
+
+/// The statements of `cases` of which `rule` says something.
+fn found_by(rule: &str, cases: &[&str]) -> Vec<String> {
+    let rules = format!("[rules]\n{rule} = \"warn\"\nmixed-nontransactional = \"off\"");
+    let is_found = |sql: &&&str| {
+        let told = told(&validate(&rules, &format!("SELECT 1;\n{sql}"), &["--format", "json"]));
+        assert!(!told.contains("error"), "{sql}: {told}");
+        told.contains(&format!("warn {rule}"))
+    };
+    cases.iter().filter(is_found).map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_cannot_be_repeated_is_found() {
+    let cannot = [
+        "CREATE SEQUENCE s;",
+        "CREATE SCHEMA x;",
+        "CREATE EXTENSION hstore;",
+        "CREATE MATERIALIZED VIEW mm AS SELECT 1;",
+        "CREATE VIEW v AS SELECT 1;",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "CREATE PROCEDURE f() LANGUAGE sql AS 'SELECT 1';",
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+        "CREATE TYPE e AS ENUM ('a');",
+        "CREATE DOMAIN d AS text;",
+        "CREATE POLICY p ON t;",
+        "CREATE TABLE a AS SELECT 1 AS one;",
+        "SELECT 1 AS one INTO a;",
+        "CREATE ROLE r;",
+        "CREATE PUBLICATION p;",
+        "CREATE INDEX ON t (a);",
+        "ALTER TYPE e ADD VALUE 'c';",
+        "DROP VIEW v;",
+        "DROP TYPE IF EXISTS f; CREATE TYPE e AS ENUM ('a');",
+        "CREATE TABLE IF NOT EXISTS t (); CREATE POLICY p ON t;",
+    ];
+    assert_eq!(found_by("not-repeatable", &cannot), cannot);
+}
+
+#[test]
+fn what_can_be_repeated_is_not() {
+    let can = [
+        "CREATE SEQUENCE IF NOT EXISTS s;",
+        "CREATE SCHEMA IF NOT EXISTS x;",
+        "CREATE EXTENSION IF NOT EXISTS earthdistance CASCADE;",
+        "CREATE OR REPLACE VIEW v AS SELECT 1;",
+        "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "CREATE OR REPLACE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();",
+        "ALTER TYPE e ADD VALUE IF NOT EXISTS 'c' BEFORE 'd';",
+        "DROP TYPE IF EXISTS e; CREATE TYPE e AS ENUM ('a'); ALTER TYPE e ADD VALUE 'c';",
+        "DROP POLICY IF EXISTS p ON t; CREATE POLICY p ON t;",
+        "DROP TABLE IF EXISTS t; CREATE TABLE t (a int); CREATE POLICY p ON t; CREATE INDEX ON t (a);",
+        "DROP SCHEMA IF EXISTS x CASCADE; CREATE SCHEMA x; CREATE VIEW x.v AS SELECT 1;",
+        "ALTER TYPE e RENAME TO old; CREATE TYPE e AS ENUM ('a');",
+        "DO $$ BEGIN IF to_regtype('e') IS NULL THEN CREATE TYPE e AS ENUM ('a'); END IF; END $$;",
+        "DO $$ BEGIN DROP TYPE IF EXISTS e; END $$; CREATE TYPE e AS ENUM ('a');",
+        "CREATE OR REPLACE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TYPE e AS ENUM ('a'); END $$; SELECT f(); DROP FUNCTION f();",
+        "CREATE TEMP TABLE a AS SELECT 1 AS one; CREATE INDEX ON a (one);",
+        "SELECT 1 AS one INTO TEMP a;",
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "DROP VIEW IF EXISTS v;",
+    ];
+    assert_eq!(found_by("not-repeatable", &can), [""; 0]);
+}
+
+#[test]
+fn what_blocks_is_found() {
+    let blocks = [
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS q bigserial;",
+        "CLUSTER t USING i;",
+        "CLUSTER;",
+        "VACUUM FULL t;",
+        "VACUUM (ANALYZE, FULL) t;",
+        "VACUUM FULL;",
+        "ALTER TABLE t SET UNLOGGED;",
+        "ALTER TABLE t SET LOGGED;",
+        "ALTER TABLE t SET TABLESPACE s;",
+        "ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b;",
+        "ALTER INDEX i SET TABLESPACE s;",
+        "LOCK TABLE t;",
+        "LOCK TABLE t IN ACCESS EXCLUSIVE MODE;",
+        "LOCK TABLE t IN SHARE MODE;",
+        "REFRESH MATERIALIZED VIEW m;",
+        "DO $$ BEGIN LOCK TABLE t; END $$;",
+        "CREATE TABLE u (); LOCK TABLE u, t;",
+    ];
+    assert_eq!(found_by("blocking-statement", &blocks), blocks);
+}
+
+#[test]
+fn what_is_in_nobodys_way_is_not() {
+    let free = [
+        "CREATE TABLE IF NOT EXISTS t (); ALTER TABLE t ADD q bigserial; LOCK TABLE t; CLUSTER t;",
+        "DO $$ BEGIN CREATE TABLE t (); LOCK TABLE t; END $$;",
+        "CREATE MATERIALIZED VIEW m AS SELECT 1; REFRESH MATERIALIZED VIEW m;",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY m;",
+        "VACUUM full_text;",
+        "VACUUM (FULL false) t;",
+        "VACUUM (ANALYZE) t;",
+        "ALTER TABLE t SET (fillfactor = 70);",
+        "ALTER TABLE t CLUSTER ON i;",
+        "LOCK TABLE t IN ROW EXCLUSIVE MODE;",
+        "LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE;",
+        "ALTER TABLE t ADD COLUMN q bigint;",
+        "ALTER TABLE t ADD COLUMN q bigint GENERATED BY DEFAULT AS IDENTITY;",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN LOCK TABLE t; END $$;",
+    ];
+    assert_eq!(found_by("blocking-statement", &free), [""; 0]);
+}
+
+#[test]
+fn what_takes_rows_or_parts_away_is_not_additive() {
+    let takes = [
+        "DELETE FROM t;",
+        "WITH gone AS (DELETE FROM t RETURNING a) INSERT INTO u SELECT a FROM gone;",
+        "ALTER PUBLICATION p DROP TABLE t;",
+    ];
+    assert_eq!(found_by("not-additive", &takes), takes);
+    let leaves = [
+        "DELETE FROM t WHERE a;",
+        "CREATE TABLE t (); DELETE FROM t;",
+        "ALTER PUBLICATION p ADD TABLE t;",
+        "CREATE PUBLICATION p FOR TABLE t; ALTER PUBLICATION p DROP TABLE t;",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DELETE FROM t';",
+    ];
+    assert_eq!(found_by("not-additive", &leaves), [""; 0]);
+}
+
+#[test]
 fn comments_silence_whatever_the_line_ends_are() {
     let rules = "[rules]\npreset = \"additive-only\"";
     let cases = [

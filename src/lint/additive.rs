@@ -4,21 +4,23 @@ use std::ops::Range;
 
 use super::in_file;
 use super::made::Made;
-use crate::model::{Code, Diagnostic, Diagnostics, Migration, Place};
-use crate::sql::act::{Act, AlterRelation, Change, ColumnAspect};
+use crate::model::{Code, Diagnostic, Diagnostics, Migration, Place, Span};
+use crate::sql::act::{Act, AlterRelation, Change, ColumnAspect, RowAccess, Uses};
 use crate::sql::{QName, Reading};
 
 /// What of `migration` is not additive, a finding for each statement; those at which
-/// other rules find something are theirs.
+/// other rules find something are theirs. `takes` says of a name's place whether
+/// [`crate::syntax::takings`] has it.
 pub(super) fn check(
     migration: &Migration,
     readings: &[Reading],
     is_left_to_others: impl Fn(Range<usize>) -> bool,
+    takes: impl Fn(Span) -> bool,
 ) -> Diagnostics {
     let mut made = Made::default();
     let mut found = Vec::new();
     for reading in readings {
-        let what = reading.acts.iter().find_map(|act| taken(act, &made));
+        let what = reading.acts.iter().find_map(|act| taken(act, &made, &takes));
         if let Some(what) =
             what.filter(|_| !is_left_to_others(reading.span.start..reading.span.end))
         {
@@ -33,7 +35,7 @@ pub(super) fn check(
 }
 
 /// What `act` takes away, for people.
-fn taken(act: &Act, made: &Made<'_>) -> Option<String> {
+fn taken(act: &Act, made: &Made<'_>, takes: &impl Fn(Span) -> bool) -> Option<String> {
     let old = |name: &QName| !made.has(name);
     let shown = |name: &QName| format!("`{}`", name.name.as_str());
     match act {
@@ -53,14 +55,27 @@ fn taken(act: &Act, made: &Made<'_>) -> Option<String> {
         Act::EnumValue(it) if it.renamed.is_some() && old(&it.ty) => {
             Some(format!("renames a value of {}", shown(&it.ty)))
         }
-        Act::Truncate(it) => {
-            let name = it.names.iter().find(|name| old(name))?;
-            Some(format!("removes all rows of {}", shown(name)))
+        Act::Truncate(it) => Some(emptied(it.names.iter().find(|name| old(name))?)),
+        Act::Use(it) => written(it).find(|name| takes(name.span) && old(name)).map(emptied),
+        Act::Alter(it) if takes(it.name.span) && old(&it.name) => {
+            Some(format!("takes something out of {} {}", it.kind.as_str(), shown(&it.name)))
         }
         Act::Grant(it) if !it.give => Some("takes privileges away".to_owned()),
-        Act::Block(acts) | Act::Perhaps(acts) => acts.iter().find_map(|act| taken(act, made)),
+        Act::Block(acts) | Act::Perhaps(acts) => {
+            acts.iter().find_map(|act| taken(act, made, takes))
+        }
         _ => None,
     }
+}
+
+fn emptied(name: &QName) -> String {
+    format!("removes all rows of `{}`", name.name.as_str())
+}
+
+/// The tables of which rows are removed.
+fn written(uses: &Uses) -> impl Iterator<Item = &QName> {
+    let written = uses.relations.iter().filter(|one| one.access == RowAccess::Write);
+    written.map(|one| &one.name)
 }
 
 fn narrowed(it: &AlterRelation) -> Option<String> {

@@ -19,8 +19,17 @@ pub(super) struct Made<'a> {
 impl<'a> Made<'a> {
     /// Takes note of what `reading` makes.
     pub(super) fn by(&mut self, reading: &'a Reading) {
-        for (name, sure) in reading.acts.iter().filter_map(name_of_new) {
-            *self.names.entry(name).or_default() |= sure;
+        self.by_acts(&reading.acts, true);
+    }
+
+    /// A block decides itself what it makes, so that is never sure.
+    fn by_acts(&mut self, acts: &'a [Act], surely: bool) {
+        for act in acts {
+            if let Act::Block(inner) | Act::Perhaps(inner) = act {
+                self.by_acts(inner, false);
+            } else if let Some((name, sure)) = name_of_new(act) {
+                *self.names.entry(name).or_default() |= sure && surely;
+            }
         }
     }
 
@@ -30,7 +39,7 @@ impl<'a> Made<'a> {
     }
 
     /// True when `name` is among it, or is meant to be.
-    fn may_have(&self, name: &QName) -> bool {
+    pub(super) fn may_have(&self, name: &QName) -> bool {
         self.names.contains_key(&key(name))
     }
 
@@ -52,9 +61,14 @@ impl<'a> Made<'a> {
             Act::SetSchema(it) => self.has(&it.name),
             Act::Truncate(it) => !it.cascade && it.names.iter().all(|name| self.has(name)),
             Act::EnumValue(it) => self.has(&it.ty),
+            Act::Create(it) => it.on.as_ref().is_some_and(|table| self.may_have(table)),
+            Act::Alter(it) => self.has(it.on.as_ref().unwrap_or(&it.name)),
             _ => false,
         };
-        !reading.acts.is_empty() && reading.acts.iter().all(is_new)
+        // The role that gets a new table is named, and no more.
+        let changes = |act: &&Act| !matches!(act, Act::Use(uses) if uses.relations.is_empty());
+        let mut changes = reading.acts.iter().filter(changes).peekable();
+        changes.peek().is_some() && changes.all(is_new)
     }
 }
 

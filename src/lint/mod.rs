@@ -6,9 +6,11 @@
 //! comment in the file may silence: [`Ignores`].
 
 mod additive;
+mod blocking;
 mod comment;
 mod ignore;
 mod made;
+mod repeatable;
 mod safety;
 mod transaction;
 
@@ -20,6 +22,7 @@ pub use ignore::Ignores;
 use crate::graph::MigrationGraph;
 use crate::model::{Code, Diagnostics, Migration, MigrationId, Rules, Span};
 use crate::sql::Reading;
+use crate::syntax;
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +62,11 @@ pub fn lint(
 /// A place in the up script, as a place in the file.
 fn in_file(migration: &Migration, span: Span) -> Span {
     migration.source.first_line(span.shifted(migration.up.span.start))
+}
+
+/// The words in a part of the up script, in lower case.
+fn words(migration: &Migration, span: Span) -> Vec<String> {
+    syntax::words(migration.source.slice(span.shifted(migration.up.span.start)))
 }
 
 /// True for the rules that are about what was there before the migration: none of

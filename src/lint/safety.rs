@@ -6,7 +6,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::made::Made;
-use super::{LintOptions, additive, in_file, is_about_what_was_there};
+use super::{LintOptions, additive, blocking, in_file, is_about_what_was_there, repeatable};
 use crate::model::{
     Code, Diagnostic, Diagnostics, Migration, Place, Preset, Rules, Span, StatementKind,
 };
@@ -21,7 +21,7 @@ pub(super) fn asked(rules: &Rules) -> Vec<Code> {
     let left_to: Vec<Code> = if additive { Preset::AdditiveOnly.codes().collect() } else { vec![] };
     let is_asked = |code: &Code| rules.is_on(*code) || left_to.contains(code);
     let mut asked: Vec<_> = Code::SAFETY.iter().copied().filter(is_asked).collect();
-    asked.extend(additive.then_some(Code::NotAdditive));
+    asked.extend(Code::OWN_SAFETY.into_iter().filter(|code| rules.is_on(*code)));
     asked
 }
 
@@ -54,13 +54,21 @@ impl Script<'_> {
         violations.retain(|one| !self.refers_from_nowhere(one));
         let mut found: Diagnostics = violations.iter().map(|one| self.told(one)).collect();
         found.extend(self.timeouts(&tree, &moot, options));
+        if self.asked.contains(&Code::NotRepeatable) {
+            found.extend(repeatable::check(migration, self.readings));
+        }
+        if self.asked.contains(&Code::BlockingStatement) {
+            found.extend(blocking::check(migration, self.readings));
+        }
         if self.asked.contains(&Code::NotAdditive) {
             violations.retain(|one| one.code != Code::PreferRobustStmts);
             let left_to_others = |span: Range<usize>| {
                 let first = violations.partition_point(|one| one.span.start < span.start);
                 violations.get(first).is_some_and(|one| one.span.start < span.end)
             };
-            found.extend(additive::check(migration, self.readings, left_to_others));
+            let takings = syntax::takings(&tree);
+            let takes = |span: Span| holds(&takings, span);
+            found.extend(additive::check(migration, self.readings, left_to_others, takes));
         }
         found
     }
@@ -156,16 +164,16 @@ impl Script<'_> {
                 "write `-- @statementTimeout: 30s` in the header",
             ),
         ];
-        let is_unlimited = |time: Option<Duration>| time.is_none_or(|time| time.is_zero());
-        let found = settings
-            .into_iter()
-            .filter(|(code, _, time, ..)| asked.contains(code) && is_unlimited(*time));
-        let told = |(code, setting, _, message, help): (_, _, _, &str, &str)| {
-            let span = syntax::without_timeout(tree, setting, |span| holds(moot, span))?;
-            let place = Place::new(&migration.source, in_file(migration, span), "");
+        let told = |(code, setting, time, message, help): (_, _, Option<Duration>, &str, &str)| {
+            let is_limited = time.is_some_and(|time| !time.is_zero());
+            let found = syntax::endless(tree, setting, is_limited, |span| holds(moot, span))?;
+            let place = Place::new(&migration.source, in_file(migration, found.span), "");
+            let own = format!("the script switches `{setting}` off: leave that out, or set a time");
+            let help = if found.switched_off { &own } else { help };
             Some(Diagnostic::warning(code, message).at(place).help(help))
         };
-        found.filter_map(told).collect()
+        let asked = settings.into_iter().filter(|(code, ..)| asked.contains(code));
+        asked.filter_map(told).collect()
     }
 }
 

@@ -80,6 +80,8 @@ codes! {
         ConcurrentlyIfNotExists = "concurrently-if-not-exists",
         ConcurrentlyOnNewTable = "concurrently-on-new-table",
         NotAdditive = "not-additive",
+        NotRepeatable = "not-repeatable",
+        BlockingStatement = "blocking-statement",
         Opaque = "opaque",
         ColumnOrder = "column-order",
         Barrier = "barrier",

@@ -55,7 +55,7 @@ impl Code {
     /// The level that it has unless told otherwise; `None` when nobody may change it.
     pub fn default_level(self) -> Option<Level> {
         match self {
-            Self::NotAdditive => Some(Level::Off),
+            code if Self::OWN_SAFETY.contains(&code) => Some(Level::Off),
             Self::ColumnOrder
             | Self::Barrier
             | Self::Conflict
@@ -96,9 +96,14 @@ impl Code {
         }
     }
 
+    /// Our own rules about the safety of an application that runs meanwhile: what
+    /// squawk's do not see.
+    pub const OWN_SAFETY: [Self; 3] =
+        [Self::NotAdditive, Self::NotRepeatable, Self::BlockingStatement];
+
     /// True for the rules about a running application, squawk's and ours.
     pub fn is_about_safety(self) -> bool {
-        self == Self::NotAdditive || Self::SAFETY.contains(&self)
+        Self::OWN_SAFETY.contains(&self) || Self::SAFETY.contains(&self)
     }
 
     /// True for what a comment may silence: not what is fixed, and not what comments
@@ -183,12 +188,14 @@ const ADDITIVE: [Code; 28] = [
 
 /// What `production` turns on besides: first what the old version of the application
 /// would feel, then what can be repeated, then what would keep others waiting.
-const PRODUCTION: [Code; 17] = [
+const PRODUCTION: [Code; 19] = [
     Code::BanAlterGeneratedExpression,
     Code::BanAlterIdentity,
     Code::BanDisableTrigger,
     Code::BanDropNotNull,
+    Code::NotRepeatable,
     Code::PreferRobustStmts,
+    Code::BlockingStatement,
     Code::AddingFieldWithDefault,
     Code::AddingForeignKeyConstraint,
     Code::AddingNotNullableField,

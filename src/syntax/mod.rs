@@ -13,6 +13,7 @@ mod recovery;
 mod safety;
 mod session;
 mod statements;
+mod taking;
 mod token;
 mod words;
 
@@ -20,7 +21,9 @@ pub use check::{SyntaxError, Tree, check, on_large_stack, parse};
 pub use classify::{Control, Meaning};
 pub use copy::{CopyIn, copied_table};
 pub use recovery::{Recovery, Scope, Shared, WantedIndex, recovery_of};
-pub use safety::{LinterFailed, Violation, repeatable, violations, without_timeout};
+pub use safety::{Endless, LinterFailed, Violation, endless, repeatable, violations};
 pub use session::custom_settings;
 pub use statements::{StatementTokens, statements};
+pub use taking::takings;
 pub use token::{Lexed, Token, TokenKind, Unterminated, lex};
+pub use words::words;

@@ -11,9 +11,13 @@ pub(super) const MAX_BRACKETS: usize = 20_000;
 /// stack of [`super::on_large_stack`], but take the parser half a minute.
 const MAX_PILE: usize = 50_000;
 
-/// Brackets without an end that the parser may be given: it looks for the end of
-/// each, and 20,000 keep it busy for a minute.
+/// Brackets without an end that the parser may be given, and how deep brackets may be
+/// where one has none. It tries each around that one anew: 20,000 without an end keep
+/// it busy for a minute, 20,000 of which one has none for ten seconds.
 const MAX_UNCLOSED: usize = 200;
+
+/// How many brackets without an end a text may have whose brackets are so deep.
+type Unclosed = fn(usize) -> usize;
 
 /// Why a text is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +31,16 @@ pub(super) struct TooDeep {
 /// Checks `text`, the bodies in its strings included, because the parser reads
 /// function bodies too.
 pub(super) fn check_nesting(text: &str) -> Result<(), TooDeep> {
-    check_text(text, MAX_UNCLOSED)
+    // All brackets of valid SQL have an end, so this refuses none.
+    check_text(text, |deepest| if deepest > MAX_UNCLOSED { 0 } else { MAX_UNCLOSED })
 }
 
-fn check_text(text: &str, max_unclosed: usize) -> Result<(), TooDeep> {
-    // A text with fewer bytes than the lower limit cannot pass it.
-    if text.len() <= MAX_BRACKETS {
+fn check_text(text: &str, max_unclosed: Unclosed) -> Result<(), TooDeep> {
+    // Neither a short text nor one with few brackets can pass a limit.
+    if text.len() <= MAX_BRACKETS && !has_many_brackets(text) {
         return Ok(());
     }
+    let mut deepest = 0;
     let mut piles = vec![0_usize];
     let mut open = Vec::new();
     let mut total = 0_usize;
@@ -44,6 +50,7 @@ fn check_text(text: &str, max_unclosed: usize) -> Result<(), TooDeep> {
             TokenKind::Open => {
                 piles.push(0);
                 open.push(offset);
+                deepest = deepest.max(open.len());
             }
             TokenKind::Close if piles.len() > 1 => {
                 total -= piles.pop().unwrap_or(0);
@@ -66,11 +73,17 @@ fn check_text(text: &str, max_unclosed: usize) -> Result<(), TooDeep> {
         }
     }
     match open.first() {
-        Some(offset) if open.len() > max_unclosed => {
+        Some(offset) if open.len() > max_unclosed(deepest) => {
             Err(TooDeep { offset: *offset, unclosed: true })
         }
         _ => Ok(()),
     }
+}
+
+/// Much less work than to cut the text, and false for most.
+fn has_many_brackets(text: &str) -> bool {
+    let is_open = |byte: &&u8| matches!(byte, b'(' | b'[' | b'{');
+    text.as_bytes().iter().filter(is_open).count() > MAX_UNCLOSED
 }
 
 /// Checks what a string holds. Its own place is good enough for the message, so
@@ -83,7 +96,8 @@ fn body(literal: &str) -> Result<(), TooDeep> {
     // Shorter at each level, so the recursion ends.
     let inner = literal.get(delimiter..literal.len().saturating_sub(delimiter));
     // A string may hold anything, and most that hold brackets without an end are data.
-    let max_unclosed = if literal.starts_with('$') { 10 * MAX_UNCLOSED } else { usize::MAX };
+    let max_unclosed: Unclosed =
+        if literal.starts_with('$') { |_| 10 * MAX_UNCLOSED } else { |_| usize::MAX };
     inner.map_or(Ok(()), |inner| check_text(inner, max_unclosed))
 }
 
@@ -106,5 +120,20 @@ mod tests {
         assert_eq!(check_nesting(&deep("1, ", 200_000)), Ok(()));
         assert_eq!(check_nesting(&deep("(1), ", 200_000)), Ok(()));
         assert_eq!(check_nesting(&deep("1; ", 200_000)), Ok(()));
+    }
+
+    #[test]
+    fn where_brackets_are_deep_each_must_have_an_end() {
+        let nested = |open: usize, close: usize| "(".repeat(open) + "1" + &")".repeat(close);
+        let deep = MAX_UNCLOSED + 1;
+        let check = |text: &str| check_nesting(text);
+        let unclosed = |offset| Err(TooDeep { offset, unclosed: true });
+        assert_eq!(check(&nested(deep, deep - 1)), unclosed(0));
+        assert_eq!(check(&nested(deep - 1, deep - 2)), Ok(()), "the parser says more");
+        assert_eq!(check(&format!("f(1; {};", nested(deep, deep))), unclosed(1));
+        let valid = format!("{} /* ( */, '(', $$ ( $$, \"(\" -- (", nested(deep, deep));
+        assert_eq!(check(&valid), Ok(()), "no bracket of the SQL's own");
+        let rows = format!("copy t from stdin;\n(\n\\.\nselect {}", nested(deep, deep));
+        assert_eq!(check(&rows), Ok(()), "nor is one in data");
     }
 }

@@ -32,7 +32,7 @@ pub struct LinterFailed;
 /// transaction is known to be new; `in_transaction` says whether it runs in one.
 ///
 /// Two rules have functions of their own here: [`repeatable`] and
-/// [`without_timeout`].
+/// [`endless`].
 pub fn violations(
     tree: &Tree,
     codes: &[Code],
@@ -91,19 +91,36 @@ pub fn repeatable(tree: &Tree, in_transaction: bool) -> Result<Vec<Violation>, L
     Ok(found.into_iter().filter_map(reworded).collect())
 }
 
-/// The first statement that may keep others waiting and comes before any
-/// `SET <setting>`; one that works `CONCURRENTLY` keeps nobody waiting, and neither
-/// does one of which `is_moot` says that it touches nothing that others use.
-pub fn without_timeout(tree: &Tree, setting: &str, is_moot: impl Fn(Span) -> bool) -> Option<Span> {
+/// A statement that may last for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endless {
+    /// Where.
+    pub span: Span,
+    /// The script itself has taken the limit away.
+    pub switched_off: bool,
+}
+
+/// The first statement that may keep others waiting while there is no limit. There is
+/// one at the beginning if `is_limited`, and `SET <setting>` changes that. One that works
+/// `CONCURRENTLY` keeps nobody waiting, and neither does one of which `is_moot` says
+/// that it touches nothing that others use.
+pub fn endless(
+    tree: &Tree,
+    setting: &str,
+    is_limited: bool,
+    is_moot: impl Fn(Span) -> bool,
+) -> Option<Endless> {
+    let (mut is_limited, mut switched_off) = (is_limited, false);
     for statement in ast::SourceFile::cast(tree.root())?.stmts() {
-        if sets(&statement, setting) {
-            return None;
+        if let Some(limits) = limits(&statement, setting) {
+            (is_limited, switched_off) = (limits, !limits);
         }
         let may_wait = setting != "lock_timeout" || waits_for_locks(&statement);
-        if may_wait && possibly_slow_stmt(&statement) && !is_concurrent(statement.syntax()) {
-            let place = place(tree, statement.syntax());
-            if !is_moot(place) {
-                return Some(place);
+        let is_slow = may_wait && possibly_slow_stmt(&statement);
+        if is_slow && !is_limited && !is_concurrent(statement.syntax()) {
+            let span = place(tree, statement.syntax());
+            if !is_moot(span) {
+                return Some(Endless { span, switched_off });
             }
         }
     }
@@ -134,12 +151,31 @@ fn waits_for_locks(statement: &ast::Stmt) -> bool {
     )
 }
 
-fn sets(statement: &ast::Stmt, setting: &str) -> bool {
-    let ast::Stmt::Set(set) = statement else { return false };
-    let Some(ast::SetTarget::SetConfig(config)) = set.set_target() else { return false };
-    let path = config.config_parameter_ref().and_then(|parameter| parameter.path_ref());
-    let name = path.filter(|path| path.qualifier().is_none()).and_then(|path| path.segment());
-    name.is_some_and(|name| ast::NameLike::text(&name) == setting)
+/// Whether `statement` sets a limit or takes it away; `None` when it does neither.
+fn limits(statement: &ast::Stmt, setting: &str) -> Option<bool> {
+    let is_it = |parameter: Option<ast::ConfigParameterRef>| {
+        let path = parameter.and_then(|parameter| parameter.path_ref());
+        let name = path.filter(|path| path.qualifier().is_none()).and_then(|path| path.segment());
+        name.is_some_and(|name| ast::NameLike::text(&name) == setting)
+    };
+    match statement {
+        ast::Stmt::Set(set) => {
+            let Some(ast::SetTarget::SetConfig(config)) = set.set_target() else { return None };
+            let value = config.config_assignment().map(|value| value.syntax().to_string());
+            // A time without any digit but 0 is none, and neither is `DEFAULT`.
+            let is_some = value.is_some_and(|value| value.contains(|c| matches!(c, '1'..='9')));
+            is_it(config.config_parameter_ref()).then_some(is_some)
+        }
+        ast::Stmt::Reset(reset) => {
+            let resets = match reset.reset_target()? {
+                ast::ResetTarget::All(_) => true,
+                ast::ResetTarget::ConfigParameterRef(parameter) => is_it(Some(parameter)),
+                _ => false,
+            };
+            resets.then_some(false)
+        }
+        _ => None,
+    }
 }
 
 fn is_concurrent(statement: &SyntaxNode) -> bool {
@@ -300,6 +336,7 @@ mod tests {
         let cases = [
             ("SELECT 1; ALTER TABLE t ADD c int", Some(10)),
             ("SET lock_timeout = '1s'; ALTER TABLE t ADD c int", None),
+            ("SET lock_timeout = 1000; SET lock_timeout TO 0; DROP TABLE t", Some(48)),
             ("SET x.lock_timeout = '1s'; DROP TABLE t", Some(27)),
             ("CREATE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD c int", Some(38)),
             ("ALTER TABLE p DETACH PARTITION c CONCURRENTLY", None),
@@ -309,8 +346,8 @@ mod tests {
         ];
         for (sql, expected) in cases {
             let found =
-                without_timeout(&parse(sql).unwrap(), "lock_timeout", |span| span.start > 50);
-            assert_eq!(found.map(|span| span.start), expected, "{sql}");
+                endless(&parse(sql).unwrap(), "lock_timeout", false, |span| span.start > 50);
+            assert_eq!(found.map(|one| one.span.start), expected, "{sql}");
         }
     }
 }

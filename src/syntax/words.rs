@@ -1,11 +1,18 @@
 //! The leading words of a statement.
 
 use super::statements::StatementTokens;
-use super::token::{Token, TokenKind};
+use super::token::{Token, TokenKind, lex};
 use crate::model::Span;
 
 /// As many tokens as any decision looks at, a table's name and options included.
 const LOOK_AHEAD: usize = 64;
+
+/// The words of `text` in lower case. What stands in quotes or in a comment is none.
+pub fn words(text: &str) -> Vec<String> {
+    let tokens = lex(text).tokens;
+    let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
+    words.map(|token| token.text(text).to_ascii_lowercase()).collect()
+}
 
 /// The first tokens of a statement, words in lower case, anything else as it is.
 pub(super) struct Words {

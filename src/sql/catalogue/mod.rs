@@ -117,7 +117,7 @@ impl Default for Catalogue {
         global(Kind::DefaultPrivileges, "default privileges");
         global(Kind::Database, "*");
         global(Kind::Publication, "*");
-        global(Kind::Table, "(made elsewhere)");
+        global(Kind::Database, "(made elsewhere)");
         global(Kind::Schema, "public");
         for language in ["plpgsql", "sql", "c", "internal"] {
             global(Kind::Language, language);
