@@ -160,6 +160,19 @@ fn templates_are_resolved_by_what_is_defined() {
 }
 
 #[test]
+fn a_placeholder_in_a_string_is_data() {
+    let found = read(&[
+        ("1_a.up.sql", "INSERT INTO t VALUES ('trivy -o {{.OUT}}'); -- {{.x}}"),
+        ("2_b.up.sql", "CREATE TABLE {{.Schema}}.t (a int);"),
+    ]);
+    assert_eq!(ids(&found), ["1_a"]);
+    let [refused, note] = &said(&found)[..] else { panic!("{found:?}") };
+    assert!(refused.ends_with("2_b.up.sql: this is a template, not SQL"), "{refused}");
+    let taken = "1_a.up.sql: this stands in a string and is taken as it is";
+    assert!(note.ends_with(taken), "{note}");
+}
+
+#[test]
 fn declared_parents_are_kept_and_a_chain_on_demand() {
     let dir = Path::new("fixtures/import/sourcegraph");
     let needs = |linking| {

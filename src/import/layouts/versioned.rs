@@ -19,7 +19,7 @@ use super::super::Layout;
 use super::super::names::{self, Label, Number};
 use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
-use super::super::template::go_action;
+use super::super::template::go_actions;
 use super::super::tree::File;
 use crate::model::{Code, Diagnostic, Place};
 
@@ -233,15 +233,21 @@ fn script(reading: &mut Reading<'_>, file: &File) -> Option<Piece> {
         return None;
     }
     let source = reading.source(file)?;
-    match go_action(&source) {
-        Some(span) => {
-            let problem = Diagnostic::error(Code::Template, "this is a template, not SQL");
-            let help = "`--define NAME=VALUE` puts values in for simple placeholders";
-            reading.problems.push(problem.at(Place::new(&source, span, "")).help(help));
-            None
-        }
-        None => Some(Piece::whole(&source)),
+    let actions = go_actions(&source);
+    if let Some(action) = actions.iter().find(|it| !it.in_string) {
+        let problem = Diagnostic::error(Code::Template, "this is a template, not SQL");
+        let help = "`--define NAME=VALUE` puts values in for simple placeholders";
+        reading.problems.push(problem.at(Place::new(&source, action.span, "")).help(help));
+        return None;
     }
+    if let Some(action) = actions.first() {
+        // golang-migrate knows no templates; pop, whose names are the same, does.
+        let note = "this stands in a string and is taken as it is";
+        let help = "if your tool puts a value in here, `--define NAME=VALUE` does";
+        let note = Diagnostic::warning(Code::Template, note);
+        reading.notes.push(note.at(Place::new(&source, action.span, "")).help(help));
+    }
+    Some(Piece::whole(&source))
 }
 
 #[cfg(test)]
