@@ -286,6 +286,27 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
 }
 
 #[test]
+fn directories_that_count_go_by_number_and_dates_as_texts() {
+    let order = |dirs: &[&str]| {
+        let files: Vec<_> = dirs.iter().map(|dir| format!("{dir}/up.sql")).collect();
+        let files: Vec<_> = files.iter().map(|file| (file.as_str(), "SELECT 1;")).collect();
+        let found = read(&files);
+        (ids(&found).join(" "), said(&found).join(" "))
+    };
+    let (ids, said) = order(&["0-init", "1-a", "10-c", "2-b"]);
+    assert_eq!(ids, "00-init 01-a 02-b 10-c");
+    let note = "`10-c` is taken behind `2-b`, by its number; diesel orders versions as texts";
+    assert_eq!(said, format!("10-c/up.sql: {note}"));
+    for dated in [
+        ["00000000000000_initial", "2024-01-31-093000_a", "2024-02-01-000000-0000_b"],
+        ["20240101_a", "20240131093000_b", "20240201_c"],
+        ["00001_a", "00002_b", "00010_c"],
+    ] {
+        assert_eq!(order(&dated), (dated.join(" "), String::new()));
+    }
+}
+
+#[test]
 fn a_directory_without_its_script_is_named() {
     for (script, layout) in
         [("up.sql", "diesel"), ("migration.sql", "prisma"), ("up.sql", "sourcegraph")]
