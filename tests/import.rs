@@ -413,6 +413,16 @@ fn a_commit_that_nothing_began_becomes_a_remark() {
 }
 
 #[test]
+fn a_breakpoint_of_drizzle_ends_a_statement() {
+    let found = read(&[(
+        "1_a.sql",
+        "select 1 -- x\n--> statement-breakpoint\nselect 2;--> statement-breakpoint\n--> statement-breakpoint\nselect '\n--> statement-breakpoint\n'",
+    )]);
+    let expected = "select 1; -- x\n--> statement-breakpoint\nselect 2;--> statement-breakpoint\n--> statement-breakpoint\nselect '\n--> statement-breakpoint\n'\n";
+    assert!(found.migrations[0].text.ends_with(expected), "{found:?}");
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_left_out() {
     let dir = directory(&[("1_a.up.sql", "SELECT 1;")]);
     for name in ["2_b.up.sql", "notes.txt", ".#1_a.up.sql"] {

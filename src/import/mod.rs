@@ -16,6 +16,7 @@ mod guess;
 mod layout;
 mod layouts;
 mod link;
+mod mend;
 mod names;
 mod piece;
 mod reading;
