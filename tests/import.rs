@@ -413,6 +413,29 @@ fn a_commit_that_nothing_began_becomes_a_remark() {
 }
 
 #[test]
+fn what_stands_before_a_stray_commit_is_one_transaction() {
+    let files = [
+        ("1_a.sql", "create table t (a int);\nCOMMIT;\ncreate index concurrently i on t (a);"),
+        ("2_b.sql", "alter table t add b int;\nCOMMIT;\nBEGIN;\nupdate t set b = 1;"),
+        ("3_c.sql", "alter table t add c int;\nBEGIN;\nupdate t set c = 1;"),
+    ];
+    let dir = directory(&files);
+    let out = dir.path().join("out");
+    let out = out.to_str().unwrap();
+    let ran = migraph(&["import", text(&dir), "--out", out]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let made = fs::read_to_string(dir.path().join("out/1_a.sql")).unwrap();
+    assert!(made.contains("-- UP MIGRATION\nBEGIN;\ncreate table t (a int);\nCOMMIT;\n"), "{made}");
+    let ran = migraph(&["--dir", out, "up", "--ephemeral"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // psql commits each statement, and so does sqitch: there is nothing to end.
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("%project=shop\n\na {at}\n");
+    let sqitch = read(&[("sqitch.plan", &plan), ("deploy/a.sql", files[0].1)]);
+    assert_eq!((ids(&sqitch).len(), sqitch.left_out.len()), (0, 1));
+}
+
+#[test]
 fn a_breakpoint_of_drizzle_ends_a_statement() {
     let found = read(&[(
         "1_a.sql",

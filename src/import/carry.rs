@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Imported;
 use super::mend::mended;
 use super::names::{self, Label};
 use super::piece::Piece;
 use super::reading::Entry;
 use super::template::looks_like_template;
+use super::{Imported, Layout};
 use crate::model::{Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Span};
 use crate::parse::{self, Depth, ParsedFile};
 use crate::syntax::on_large_stack;
@@ -38,6 +38,7 @@ pub(super) fn ids(entries: &[Entry]) -> Vec<MigrationId> {
 /// Each entry as a migration; `None` for what is left out, of which the problems say
 /// why.
 pub(super) fn all(
+    layout: Layout,
     entries: &[Entry],
     ids: &[MigrationId],
     problems: &mut Diagnostics,
@@ -45,7 +46,8 @@ pub(super) fn all(
 ) -> Vec<Option<Carried>> {
     let one = |(entry, id): (&Entry, &MigrationId)| {
         let (mut problems, mut notes) = (Diagnostics::new(), Diagnostics::new());
-        (carry(entry, id, &mut problems, &mut notes), problems, notes)
+        let within = layout.begins_transaction() && !entry.outside_transaction;
+        (carry((entry, within), id, &mut problems, &mut notes), problems, notes)
     };
     let found: Vec<_> = on_large_stack(|| entries.par_iter().zip(ids).map(one).collect());
     found
@@ -76,14 +78,14 @@ pub(super) fn finished(
 }
 
 fn carry(
-    entry: &Entry,
+    (entry, within): (&Entry, bool),
     id: &MigrationId,
     problems: &mut Diagnostics,
     notes: &mut Diagnostics,
 ) -> Option<Carried> {
-    let up = mended(entry.up.as_ref()?, notes);
+    let up = mended(entry.up.as_ref()?, within, notes);
     let down = entry.down.as_ref().filter(|down| !down.is_blank());
-    let down = down.map(|down| mended(down, notes));
+    let down = down.map(|down| mended(down, within, notes));
     let parts = Parts { entry, nothing: !has_statement(&up), up, down };
     if parts.nothing {
         let place = Place::file(&parts.up.source);

@@ -1,15 +1,18 @@
 //! What is changed in a script so that it runs here as the other tool ran it.
 
 use super::piece::Piece;
+use super::transaction::completed;
 use crate::model::{Code, Diagnostic, Diagnostics, Place};
 use crate::syntax::{Control, Meaning, StatementTokens, TokenKind, lex, statements};
 
 /// Where drizzle cuts a file into statements (`drizzle-orm/src/migrator.ts`).
 const BREAKPOINT: &str = "--> statement-breakpoint";
 
-/// The script, mended; the notes say what became of it.
-pub(super) fn mended(piece: &Piece, notes: &mut Diagnostics) -> Piece {
-    uncommitted(terminated(unmarked(piece, notes)), notes)
+/// The script, mended; the notes say what became of it. `within` says whether the tool
+/// ran it in a transaction.
+pub(super) fn mended(piece: &Piece, within: bool, notes: &mut Diagnostics) -> Piece {
+    let piece = uncommitted(terminated(unmarked(piece, notes)), notes);
+    if within { completed(piece, notes) } else { piece }
 }
 
 /// Without comments that would begin a section.
