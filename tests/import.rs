@@ -267,6 +267,7 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
         ("3_c.UP.sql", "SELECT 3;"),
         ("4_d.up.fizz", "create_table(\"d\") {}"),
         ("5_e.sql", "SELECT 5;"),
+        ("seed.sql", "SELECT 5;"),
         ("old/6_f.up.sql", "SELECT 6;"),
     ]);
     assert_eq!(ids(&found), ["1_a", "2_b"]);
@@ -276,8 +277,12 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
         unused,
         [
             ("3_c.UP.sql", "golang-migrate knows `.up.` and `.down.` in small letters only"),
-            ("5_e.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
+            (
+                "5_e.sql",
+                "its name is not `N_name.up.sql` or `N_name.down.sql`; `--from sqlx` takes it"
+            ),
             ("old/6_f.up.sql", "in a directory whose name is no number"),
+            ("seed.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
         ]
     );
     let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();

@@ -21,6 +21,7 @@ use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
 use super::super::template::go_actions;
 use super::super::tree::File;
+use super::sqlx;
 use crate::model::{Code, Diagnostic, Place};
 
 /// The names that pop gives to dialects, and whether PostgreSQL speaks them.
@@ -165,6 +166,9 @@ fn unused_reason(file: &File) -> &'static str {
         _ if name(&alone).is_some() => "in a directory whose name is no number",
         _ if name(&small).is_some() => {
             "golang-migrate knows `.up.` and `.down.` in small letters only"
+        }
+        Some(_) if file.dirs().is_empty() && sqlx::is_migration(file) => {
+            "its name is not `N_name.up.sql` or `N_name.down.sql`; `--from sqlx` takes it"
         }
         Some(_) => "its name is not `N_name.up.sql` or `N_name.down.sql`",
         None => "no migration by its name",
