@@ -20,8 +20,9 @@ use super::super::names::{self, Label, Number};
 use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
 use super::super::template::go_actions;
-use super::super::tree::File;
+use super::super::tree::{File, Tree};
 use super::sqlx;
+use crate::load;
 use crate::model::{Code, Diagnostic, Place};
 
 /// The names that pop gives to dialects, and whether PostgreSQL speaks them.
@@ -113,9 +114,19 @@ struct Group<'a> {
     down: Vec<(Name<'a>, &'a File)>,
 }
 
+/// Whether the tool puts values in: some file is no SQL without. Then it does so in
+/// strings too.
+fn renders(tree: &Tree) -> bool {
+    let scripts = tree.files.iter().filter(|file| name(file).is_some() && !is_code(file));
+    // What cannot be read is no evidence; it is reported when its turn comes.
+    let mut sources = scripts.filter_map(|file| load::read_source(file.path.clone()).ok());
+    sources.any(|source| go_actions(&source).iter().any(|it| !it.in_string))
+}
+
 /// Reads pairs.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let tree = reading.tree;
+    let renders = renders(tree);
     let mut groups: BTreeMap<Vec<Number>, Group<'_>> = BTreeMap::new();
     for file in &tree.files {
         match name(file) {
@@ -132,7 +143,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
     }
     for group in groups.into_values() {
         for group in by_title(reading, group) {
-            self::group(reading, group);
+            self::group(reading, group, renders);
         }
     }
 }
@@ -175,7 +186,7 @@ fn unused_reason(file: &File) -> &'static str {
     }
 }
 
-fn group(reading: &mut Reading<'_>, group: Group<'_>) {
+fn group(reading: &mut Reading<'_>, group: Group<'_>, renders: bool) {
     let up = for_postgres(reading, group.up);
     let down = for_postgres(reading, group.down);
     let Some((name, file)) = up else {
@@ -190,10 +201,10 @@ fn group(reading: &mut Reading<'_>, group: Group<'_>) {
     let mut entry =
         Entry { label, title, timestamp, outside_transaction: name.autocommit, ..Entry::default() };
     entry.files.push(file.name.clone());
-    entry.up = script(reading, file);
+    entry.up = script(reading, file, renders);
     if let Some((_, file)) = down {
         entry.files.push(file.name.clone());
-        entry.down = script(reading, file);
+        entry.down = script(reading, file, renders);
     }
     reading.entries.push(entry);
 }
@@ -231,14 +242,14 @@ pub(super) fn same_version(reading: &mut Reading<'_>, file: &File, kept: &File, 
     reading.leave_out(file, Code::SameVersion, why);
 }
 
-fn script(reading: &mut Reading<'_>, file: &File) -> Option<Piece> {
+fn script(reading: &mut Reading<'_>, file: &File, renders: bool) -> Option<Piece> {
     if is_code(file) {
         reading.leave_out_code(file);
         return None;
     }
     let source = reading.source(file)?;
     let actions = go_actions(&source);
-    if let Some(action) = actions.iter().find(|it| !it.in_string) {
+    if let Some(action) = actions.iter().find(|it| renders || !it.in_string) {
         let problem = Diagnostic::error(Code::Template, "this is a template, not SQL");
         let help = "`--define NAME=VALUE` puts values in for simple placeholders";
         reading.problems.push(problem.at(Place::new(&source, action.span, "")).help(help));
