@@ -304,6 +304,8 @@ fn directories_that_count_go_by_number_and_dates_as_texts() {
     for dated in [
         ["00000000000000_initial", "2024-01-31-093000_a", "2024-02-01-000000-0000_b"],
         ["20240101_a", "20240131093000_b", "20240201_c"],
+        // crates.io has such seconds.
+        ["20140929103759_a", "20140929103760_b", "20140929103763_c"],
         ["00001_a", "00002_b", "00010_c"],
     ] {
         assert_eq!(order(&dated), (dated.join(" "), String::new()));

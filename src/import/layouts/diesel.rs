@@ -18,6 +18,9 @@ use super::super::tree::File;
 use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
+/// A date has at least so many digits, whether it is one of the calendar or not.
+const DATE_DIGITS: usize = 8;
+
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let mut found: Vec<_> = directories(reading, Layout::Diesel).into_iter().collect();
@@ -35,11 +38,12 @@ pub(super) fn read(reading: &mut Reading<'_>) {
 }
 
 /// The number that a directory begins with when it only counts. `None` has no number,
-/// or an instant, whose text is its order: it may have more or fewer digits.
+/// or the digits of a date, whose text is its order: it may have more or fewer of them.
 fn counter(dir: &str) -> Option<Number> {
     let (number, rest) = Number::read(dir)?;
-    let is_date = Number::read(rest.strip_prefix('-').unwrap_or_default()).is_some();
-    (!is_date && names::timestamp(number.as_str()).is_none()).then_some(number)
+    let goes_on = Number::read(rest.strip_prefix('-').unwrap_or_default()).is_some();
+    let digits = number.as_str().trim_start_matches('0').len();
+    (!goes_on && digits < DATE_DIGITS).then_some(number)
 }
 
 /// Says that diesel itself would take them in another order.
