@@ -164,6 +164,18 @@ fn templates_are_resolved_by_what_is_defined() {
 }
 
 #[test]
+fn a_placeholder_in_a_string_is_data_unless_the_tool_puts_values_in() {
+    let stored = ("1_a.up.sql", "INSERT INTO t VALUES ('trivy -o {{.OUT}}'); -- {{.x}}");
+    let found = read(&[stored]);
+    let note = "1_a.up.sql: this stands in a string and is taken as it is";
+    assert_eq!(ids(&found), ["1_a"]);
+    assert!(said(&found)[0].ends_with(note), "{found:?}");
+    let found = read(&[stored, ("2_b.up.sql", "CREATE TABLE {{.Schema}}.t (a int);")]);
+    let template = |it: &String| it.ends_with(": this is a template, not SQL");
+    assert_eq!((ids(&found).len(), said(&found).iter().filter(|it| template(it)).count()), (0, 2));
+}
+
+#[test]
 fn declared_parents_are_kept_and_a_chain_on_demand() {
     let dir = Path::new("fixtures/import/sourcegraph");
     let needs = |linking| {
@@ -268,6 +280,7 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
         ("3_c.UP.sql", "SELECT 3;"),
         ("4_d.up.fizz", "create_table(\"d\") {}"),
         ("5_e.sql", "SELECT 5;"),
+        ("seed.sql", "SELECT 5;"),
         ("old/6_f.up.sql", "SELECT 6;"),
     ]);
     assert_eq!(ids(&found), ["1_a", "2_b"]);
@@ -277,13 +290,40 @@ fn golang_migrate_takes_any_extension_and_small_letters_only() {
         unused,
         [
             ("3_c.UP.sql", "golang-migrate knows `.up.` and `.down.` in small letters only"),
-            ("5_e.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
+            (
+                "5_e.sql",
+                "its name is not `N_name.up.sql` or `N_name.down.sql`; `--from sqlx` takes it"
+            ),
             ("old/6_f.up.sql", "in a directory whose name is no number"),
+            ("seed.sql", "its name is not `N_name.up.sql` or `N_name.down.sql`"),
         ]
     );
     let left_out: Vec<_> = found.left_out.iter().map(|it| it.message.as_str()).collect();
     let twice = "it has the version of `1_a.up.sql`, which golang-migrate refuses";
     assert_eq!(left_out, [twice, "the migration is code (.fizz), not SQL"]);
+}
+
+#[test]
+fn directories_that_count_go_by_number_and_dates_as_texts() {
+    let order = |dirs: &[&str]| {
+        let files: Vec<_> = dirs.iter().map(|dir| format!("{dir}/up.sql")).collect();
+        let files: Vec<_> = files.iter().map(|file| (file.as_str(), "SELECT 1;")).collect();
+        let found = read(&files);
+        (ids(&found).join(" "), said(&found).join(" "))
+    };
+    let (ids, said) = order(&["0-init", "1-a", "10-c", "2-b"]);
+    assert_eq!(ids, "00-init 01-a 02-b 10-c");
+    let note = "`10-c` is taken behind `2-b`, by its number; diesel orders versions as texts";
+    assert_eq!(said, format!("10-c/up.sql: {note}"));
+    for dated in [
+        ["00000000000000_initial", "2024-01-31-093000_a", "2024-02-01-000000-0000_b"],
+        ["20240101_a", "20240131093000_b", "20240201_c"],
+        // crates.io has such seconds.
+        ["20140929103759_a", "20140929103760_b", "20140929103763_c"],
+        ["00001_a", "00002_b", "00010_c"],
+    ] {
+        assert_eq!(order(&dated), (dated.join(" "), String::new()));
+    }
 }
 
 #[test]
@@ -451,6 +491,39 @@ fn a_commit_that_nothing_began_becomes_a_remark() {
     assert!(found.migrations[0].text.ends_with("(a int);\n-- (not needed) COMMIT;\n"));
     assert!(found.migrations[1].text.contains("(1); commit;"));
     assert_eq!(ids(&found), ["1_a", "2_b"]);
+}
+
+#[test]
+fn what_stands_before_a_stray_commit_is_one_transaction() {
+    let files = [
+        ("1_a.sql", "create table t (a int);\nCOMMIT;\ncreate index concurrently i on t (a);"),
+        ("2_b.sql", "alter table t add b int;\nCOMMIT;\nBEGIN;\nupdate t set b = 1;"),
+        ("3_c.sql", "alter table t add c int;\nBEGIN;\nupdate t set c = 1;"),
+    ];
+    let dir = directory(&files);
+    let out = dir.path().join("out");
+    let out = out.to_str().unwrap();
+    let ran = migraph(&["import", text(&dir), "--out", out]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let made = fs::read_to_string(dir.path().join("out/1_a.sql")).unwrap();
+    assert!(made.contains("-- UP MIGRATION\nBEGIN;\ncreate table t (a int);\nCOMMIT;\n"), "{made}");
+    let ran = migraph(&["--dir", out, "up", "--ephemeral"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // psql commits each statement, and so does sqitch: there is nothing to end.
+    let at = "2024-01-31T09:30:00Z Ada <ada@example.com>";
+    let plan = format!("%project=shop\n\na {at}\n");
+    let sqitch = read(&[("sqitch.plan", &plan), ("deploy/a.sql", files[0].1)]);
+    assert_eq!((ids(&sqitch).len(), sqitch.left_out.len()), (0, 1));
+}
+
+#[test]
+fn a_breakpoint_of_drizzle_ends_a_statement() {
+    let found = read(&[(
+        "1_a.sql",
+        "select 1 -- x\n--> statement-breakpoint\nselect 2;--> statement-breakpoint\n--> statement-breakpoint\nselect '\n--> statement-breakpoint\n'",
+    )]);
+    let expected = "select 1; -- x\n--> statement-breakpoint\nselect 2;--> statement-breakpoint\n--> statement-breakpoint\nselect '\n--> statement-breakpoint\n'\n";
+    assert!(found.migrations[0].text.ends_with(expected), "{found:?}");
 }
 
 #[test]

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Imported;
+use super::mend::mended;
 use super::names::{self, Label};
 use super::piece::Piece;
 use super::reading::Entry;
 use super::template::looks_like_template;
+use super::{Imported, Layout};
 use crate::model::{Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Span};
 use crate::parse::{self, Depth, ParsedFile};
-use crate::syntax::{Control, Meaning, StatementTokens, lex, on_large_stack, statements};
+use crate::syntax::on_large_stack;
 
 /// What stands in for a script without a statement: a migration must have one.
 const NOTHING: &str = "SELECT 1; -- there was no statement here";
@@ -37,6 +38,7 @@ pub(super) fn ids(entries: &[Entry]) -> Vec<MigrationId> {
 /// Each entry as a migration; `None` for what is left out, of which the problems say
 /// why.
 pub(super) fn all(
+    layout: Layout,
     entries: &[Entry],
     ids: &[MigrationId],
     problems: &mut Diagnostics,
@@ -44,7 +46,8 @@ pub(super) fn all(
 ) -> Vec<Option<Carried>> {
     let one = |(entry, id): (&Entry, &MigrationId)| {
         let (mut problems, mut notes) = (Diagnostics::new(), Diagnostics::new());
-        (carry(entry, id, &mut problems, &mut notes), problems, notes)
+        let within = layout.begins_transaction() && !entry.outside_transaction;
+        (carry((entry, within), id, &mut problems, &mut notes), problems, notes)
     };
     let found: Vec<_> = on_large_stack(|| entries.par_iter().zip(ids).map(one).collect());
     found
@@ -75,15 +78,14 @@ pub(super) fn finished(
 }
 
 fn carry(
-    entry: &Entry,
+    (entry, within): (&Entry, bool),
     id: &MigrationId,
     problems: &mut Diagnostics,
     notes: &mut Diagnostics,
 ) -> Option<Carried> {
-    let own = |piece: &Piece, notes: &mut _| uncommitted(unmarked(piece, notes), notes);
-    let up = own(entry.up.as_ref()?, notes);
+    let up = mended(entry.up.as_ref()?, within, notes);
     let down = entry.down.as_ref().filter(|down| !down.is_blank());
-    let down = down.map(|down| own(down, notes));
+    let down = down.map(|down| mended(down, within, notes));
     let parts = Parts { entry, nothing: !has_statement(&up), up, down };
     if parts.nothing {
         let place = Place::file(&parts.up.source);
@@ -120,38 +122,6 @@ fn without_down(
 fn has_statement(up: &Piece) -> bool {
     let parsed = parse::parse("x.sql".into(), up.text().into_bytes(), Depth::Tokens);
     !parsed.diagnostics.iter().any(|one| one.code == Code::EmptyScript)
-}
-
-/// Without comments that would begin a section.
-fn unmarked(piece: &Piece, notes: &mut Diagnostics) -> Piece {
-    let (piece, markers) = piece.clone().without_markers();
-    notes.extend(markers.into_iter().map(|span| {
-        let message = "this comment would begin a section, and became a remark";
-        Diagnostic::warning(Code::Remarked, message).at(Place::new(&piece.source, span, ""))
-    }));
-    piece
-}
-
-/// Without a COMMIT at the end that no BEGIN goes before: the tool's own transaction
-/// ended there, and ours does anyway.
-fn uncommitted(piece: Piece, notes: &mut Diagnostics) -> Piece {
-    let text = piece.text();
-    let lexed = lex(&text);
-    let statements = statements(&text, &lexed.tokens);
-    let is_control = |one: &&StatementTokens<'_>| matches!(one.meaning(), Meaning::Control(_));
-    let mut controls = statements.iter().filter(is_control);
-    let commit = Meaning::Control(Control::Commit { chain: false });
-    match (controls.next(), controls.next(), statements.last()) {
-        (Some(only), None, Some(last))
-            if last.meaning() == commit && only.span() == last.span() =>
-        {
-            let message = "the COMMIT at the end became a remark: migraph commits there itself";
-            let place = Place::new(&piece.source, piece.locate(last.span()), "");
-            notes.push(Diagnostic::warning(Code::Remarked, message).at(place));
-            piece.remarked(last.span().start)
-        }
-        _ => piece,
-    }
 }
 
 /// Why an entry is refused.

@@ -68,6 +68,13 @@ impl Layout {
     pub(super) fn declares_all(self) -> bool {
         self == Self::Sourcegraph
     }
+
+    /// Whether the tool runs a script in a transaction, or sends it in one message,
+    /// which is one: not sqitch, whose psql commits each statement. Of plain files
+    /// nobody knows the tool, but most do.
+    pub(super) fn begins_transaction(self) -> bool {
+        self != Self::Sqitch
+    }
 }
 
 impl fmt::Display for Layout {

@@ -16,10 +16,12 @@ mod guess;
 mod layout;
 mod layouts;
 mod link;
+mod mend;
 mod names;
 mod piece;
 mod reading;
 mod template;
+mod transaction;
 mod tree;
 mod write;
 
@@ -164,7 +166,7 @@ pub fn import(options: &ImportOptions) -> Result<Import, ImportError> {
     layouts::read(layout, &mut reading)?;
     let Reading { entries, mut problems, mut notes, mut unused, .. } = reading;
     let ids = carry::ids(&entries);
-    let carried = carry::all(&entries, &ids, &mut problems, &mut notes);
+    let carried = carry::all(layout, &entries, &ids, &mut problems, &mut notes);
     let history = History::of(&entries, &ids, &carried);
     let migrations = linked(&history, carried, (layout, options.linking), &mut notes);
     unused.extend(left_over(&tree, &migrations, &problems, &unused));

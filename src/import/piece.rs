@@ -127,7 +127,13 @@ impl Piece {
         self
     }
 
-    /// Puts `added` at `offset` of the text.
+    /// The same with `added` at `offset` of the text.
+    pub(super) fn with(mut self, offset: usize, added: &'static str) -> Self {
+        self.insert(offset, added);
+        self
+    }
+
+    /// Puts `added` at `offset` of the text, or at its end.
     fn insert(&mut self, offset: usize, added: &'static str) {
         let mut at = 0;
         for index in 0..self.parts.len() {
@@ -138,6 +144,7 @@ impl Piece {
             }
             at += length;
         }
+        self.parts.push(Part::Added(added));
     }
 
     /// Puts `added` into a part of the file, so far behind its beginning.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::{Source, Span};
+use crate::syntax::{TokenKind, lex};
 
 /// Values for the simple ones, from `--define NAME=VALUE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,10 +54,17 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// The first action of Go's text/template (<https://pkg.go.dev/text/template>) that
-/// is in no line comment. What only looks similar, such as `{{name}}` in a text that
-/// is stored, is none.
-pub(super) fn go_action(source: &Source) -> Option<Span> {
+/// A placeholder, and whether it stands in a string: there it may be data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placeholder {
+    pub(super) span: Span,
+    pub(super) in_string: bool,
+}
+
+/// The actions of Go's text/template (<https://pkg.go.dev/text/template>) that are in
+/// no comment. What only looks similar, such as `{{name}}` in a text that is stored,
+/// is none.
+pub(super) fn go_actions(source: &Source) -> Vec<Placeholder> {
     let heads =
         [".", "$", "index ", "if ", "else", "end", "range ", "with ", "template ", "define "];
     let is_action = |inner: &str| {
@@ -66,11 +74,13 @@ pub(super) fn go_action(source: &Source) -> Option<Span> {
     outside_comments(source, "{{", "}}", is_action)
 }
 
-/// The first `${name}` that is in no line comment; not the `$${` of a dollar quote.
+/// The first `${name}` that is in no comment; not the `$${` of a dollar quote. In a
+/// string too: only a tool that puts values in asks, and it does so everywhere.
 pub(super) fn dollar_placeholder(source: &Source) -> Option<Span> {
-    outside_comments(source, "${", "}", |inner| {
+    let is_name = |inner: &str| {
         !inner.is_empty() && inner.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c))
-    })
+    };
+    outside_comments(source, "${", "}", is_name).first().map(|it| it.span)
 }
 
 /// The first `$NAME` or `${NAME}`, as the shell and goose's ENVSUB have them.
@@ -97,22 +107,32 @@ fn outside_comments(
     open: &str,
     close: &str,
     is_one: impl Fn(&str) -> bool,
-) -> Option<Span> {
+) -> Vec<Placeholder> {
     let text = source.text();
-    let inner = |at: usize| {
+    let span = |at: usize| {
         let rest = &text[at + open.len()..];
-        rest.find(close).map(|length| rest[..length].trim())
+        let length = rest.find(close).filter(|length| is_one(rest[..*length].trim()))?;
+        Some(Span::new(at, at + open.len() + length + close.len()))
     };
-    let commented = |at: usize| {
-        let line = text[..at].rfind('\n').map_or(0, |found| found + 1);
-        text[line..at].trim_start().starts_with("--")
+    let starts = text.match_indices(open).map(|(at, _)| at);
+    let found: Vec<_> = starts.filter(|at| !text[..*at].ends_with('$')).filter_map(span).collect();
+    if found.is_empty() {
+        return vec![];
+    }
+    let tokens = lex(text).tokens;
+    let one = |span: Span| {
+        let holder = tokens.partition_point(|token| token.span().end <= span.start);
+        let kind = tokens.get(holder).map(|token| token.kind);
+        let in_comment = matches!(kind, Some(TokenKind::LineComment | TokenKind::BlockComment));
+        (!in_comment).then(|| Placeholder { span, in_string: kind.is_some_and(is_string) })
     };
-    let mut found = text.match_indices(open).map(|(at, _)| at);
-    let at = found.find(|at| {
-        inner(*at).is_some_and(&is_one) && !commented(*at) && !text[..*at].ends_with('$')
-    })?;
-    let length = inner(at).map_or(0, |_| text[at..].find(close).unwrap_or(0) + close.len());
-    Some(Span::new(at, at + length))
+    found.into_iter().filter_map(one).collect()
+}
+
+/// What holds text of the migration's own.
+fn is_string(kind: TokenKind) -> bool {
+    use TokenKind::{CopyData, DollarStr, EscapeStr, OtherStr, Str};
+    matches!(kind, Str | EscapeStr | OtherStr | DollarStr | CopyData)
 }
 
 #[cfg(test)]
@@ -137,22 +157,42 @@ mod tests {
 
     #[test]
     fn templates_are_found_where_they_count() {
-        let at = |found: Option<Span>, source: &Source| found.map(|at| source.slice(at).to_owned());
         let go = |text: &str| {
             let source = Source::new("a.sql", text);
-            at(go_action(&source), &source)
+            let shown = |it: &Placeholder| {
+                let place = if it.in_string { "string " } else { "" };
+                format!("{place}{}", source.slice(it.span))
+            };
+            go_actions(&source).iter().map(shown).collect::<Vec<_>>().join("; ")
         };
-        assert_eq!(go("'{{ index .O \"x\" }}'").as_deref(), Some("{{ index .O \"x\" }}"));
-        assert_eq!(go("a\n{{- if .x }}").as_deref(), Some("{{- if .x }}"));
-        for none in ["'{{name}}'", "-- {{ .x }}", "{{", "'{\"a\":{\"b\":1}}'"] {
-            assert_eq!(go(none), None, "{none}");
+        let cases = [
+            ("'{{ index .O \"x\" }}'", "string {{ index .O \"x\" }}"),
+            ("a\n{{- if .x }}", "{{- if .x }}"),
+            ("E'{{.a}}' {{.b}} $x$ {{.c}} $x$", "string {{.a}}; {{.b}}; string {{.c}}"),
+            ("copy t from stdin;\n{{.a}}\n\\.\n{{.b}}", "string {{.a}}; {{.b}}"),
+            ("\"{{.a}}\"", "{{.a}}"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(go(text), expected, "{text}");
+        }
+        let none = [
+            "'{{name}}'",
+            "-- {{ .x }}",
+            "a; -- {{ .x }}",
+            "/*\n{{.x}}*/",
+            "{{",
+            "'{\"a\":{\"b\":1}}'",
+        ];
+        for none in none {
+            assert_eq!(go(none), "", "{none}");
         }
         let dollar = |text: &str| {
             let source = Source::new("a.sql", text);
-            at(dollar_placeholder(&source), &source)
+            dollar_placeholder(&source).map(|at| source.slice(at).to_owned())
         };
         assert_eq!(dollar("a ${flyway:user} b").as_deref(), Some("${flyway:user}"));
-        for none in ["-- ${a}", "$${a}$$", "${", "${}", "'${a b}'"] {
+        assert_eq!(dollar("'${a}'").as_deref(), Some("${a}"));
+        for none in ["-- ${a}", "a; /* ${a} */", "$${a}$$", "${", "${}", "'${a b}'"] {
             assert_eq!(dollar(none), None, "{none}");
         }
     }

@@ -98,6 +98,7 @@ codes! {
         SameVersion = "same-version",
         MissingUp = "missing-up",
         UnreadableLayout = "unreadable-layout",
+        AssumedOrder = "assumed-order",
         NoPlace = "no-place",
         NeedsLeftOut = "needs-left-out",
         NoStatement = "no-statement",

@@ -1,8 +1,9 @@
 //! diesel: directories with `up.sql` and `down.sql`.
 //!
 //! A directory is `{version}_{name}`; the version without its hyphens orders them, as
-//! a text. Each is run in a transaction, unless it has a `metadata.toml` without
-//! `run_in_transaction = true`
+//! a text. Versions that only count would run 1, 10, 2 then: whoever has such has another
+//! tool, which orders them by number, and so they are here. Each is run in a transaction,
+//! unless it has a `metadata.toml` without `run_in_transaction = true`
 //! (<https://docs.rs/diesel_migrations/latest/diesel_migrations/struct.FileBasedMigrations.html>).
 
 use std::collections::BTreeMap;
@@ -11,18 +12,51 @@ use toml::Table;
 use toml::de::Error;
 
 use super::super::Layout;
-use super::super::names::{self, Label};
+use super::super::names::{self, Label, Number};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::directories::{directories, rest_is_unused, without_up};
 use crate::model::{Code, Diagnostic, Place};
 
+/// A date has at least so many digits, whether it is one of the calendar or not.
+const DATE_DIGITS: usize = 8;
+
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let mut found: Vec<_> = directories(reading, Layout::Diesel).into_iter().collect();
-    found.sort_by_key(|(dir, _)| (version(dir), *dir));
+    found.sort_by_cached_key(|(dir, _)| {
+        let counter = counter(dir);
+        (counter.is_none(), counter, version(dir), *dir)
+    });
+    let as_text = |pair: &[(&str, _)]| version(pair[0].0) <= version(pair[1].0);
+    if let Some(pair) = found.windows(2).find(|pair| !as_text(pair)) {
+        by_number(reading, pair[0].0, &pair[1]);
+    }
     for (dir, files) in found {
         migration(reading, dir, files);
+    }
+}
+
+/// The number that a directory begins with when it only counts. `None` has no number,
+/// or the digits of a date, whose text is its order: it may have more or fewer of them.
+fn counter(dir: &str) -> Option<Number> {
+    let (number, rest) = Number::read(dir)?;
+    let goes_on = Number::read(rest.strip_prefix('-').unwrap_or_default()).is_some();
+    let digits = number.as_str().trim_start_matches('0').len();
+    (!goes_on && digits < DATE_DIGITS).then_some(number)
+}
+
+/// Says that diesel itself would take them in another order.
+fn by_number(
+    reading: &mut Reading<'_>,
+    before: &str,
+    (dir, files): &(&str, BTreeMap<&str, &File>),
+) {
+    if let Some(file) = files.get("up.sql").or_else(|| files.values().next()) {
+        let what = format!(
+            "`{dir}` is taken behind `{before}`, by its number; diesel orders versions as texts"
+        );
+        reading.note(file, Code::AssumedOrder, what);
     }
 }
 
@@ -41,8 +75,13 @@ fn migration(reading: &mut Reading<'_>, dir: &str, mut files: BTreeMap<&str, &Fi
     };
     let name = dir.split_once('_').map_or("", |(_, name)| name);
     let in_transaction = metadata.map_or(Some(true), |it| in_transaction(reading, it));
+    let behind = |number: &Number| &dir[number.as_str().len()..];
+    let label = counter(dir).map_or_else(
+        || Label::plain(dir),
+        |number| Label::numbered(vec![number.clone()], "", behind(&number)),
+    );
     let mut entry = Entry {
-        label: Label::plain(dir),
+        label,
         title: names::title(name),
         timestamp: names::timestamp(&digits(&version(dir))),
         outside_transaction: in_transaction == Some(false),

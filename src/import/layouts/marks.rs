@@ -36,6 +36,9 @@ const DOWN: [&str; 8] = [
 const UP: [&str; 6] =
     ["--+migrateup", "--+micrateup", "--+gooseup", "--migrate:up", "--ramblerup", "--!ups"];
 
+/// sql-migrate's two.
+const SQL_MIGRATE: [&str; 2] = ["--+migrateup", "--+migratedown"];
+
 /// node-pg-migrate's words are anybody's: only a line that has no others is a mark.
 const WORDS: [&str; 2] = ["--downmigration", "--upmigration"];
 
@@ -88,8 +91,10 @@ fn unterminated(source: &Source) -> Vec<usize> {
 ///
 /// # Errors
 ///
-/// A way forth behind the way back: which belongs to which is the tool's affair.
+/// A way forth behind the way back: which belongs to which is the tool's affair, but
+/// for sql-migrate, whose sections may come in any order.
 pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
+<<<<<<< HEAD
     let outside_transaction = lines(source)
         .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
         .any(|(_, line)| begins(line, &NO_TRANSACTION));
@@ -100,17 +105,61 @@ pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
     let Some((mark, _)) = back.next() else {
         let up = Piece::whole(source).terminated(&unterminated);
         return Ok(Cut { up, down: None, outside_transaction });
+=======
+    let [down, up] = WORDS;
+    let is_back = |line: &str| begins(line, &DOWN) || is(line, down);
+    let mut back = lines(source).skip_while(|(_, line)| !is_back(line));
+    let Some((mark, first)) = back.next() else {
+        let outside_transaction = says_no_transaction(source);
+        return Ok(Cut { up: Piece::whole(source), down: None, outside_transaction });
+>>>>>>> fix-c
     };
-    if let Some((at, _)) = back.find(|(_, line)| begins(line, &UP) || is(line, up)) {
-        let why = "a second way forth stands behind the way back: put all of it before";
-        return Err(malformed(source, at, why));
+    match back.find(|(_, line)| begins(line, &UP) || is(line, up)) {
+        None => Ok(Cut {
+            up: Piece::of(source, [Span::new(0, mark.start)]),
+            down: Some(Piece::of(source, [Span::new(mark.end, source.text().len())])),
+            outside_transaction: says_no_transaction(source),
+        }),
+        Some((_, line)) if [first, line].iter().all(|it| begins(it, &SQL_MIGRATE)) => {
+            Ok(sections(source))
+        }
+        Some((at, _)) => {
+            let why = "a second way forth stands behind the way back: put all of it before";
+            Err(malformed(source, at, why))
+        }
     }
+<<<<<<< HEAD
     let part = |from, to| Piece::of(source, [Span::new(from, to)]).terminated(&unterminated);
     Ok(Cut {
         up: part(0, mark.start),
         down: Some(part(mark.end, source.text().len())),
         outside_transaction,
     })
+=======
+}
+
+fn says_no_transaction(source: &Source) -> bool {
+    lines(source)
+        .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
+        .any(|(_, line)| begins(line, &NO_TRANSACTION))
+}
+
+/// sql-migrate's sections: each goes up to the next, and those of one direction are one.
+fn sections(source: &Arc<Source>) -> Cut {
+    let (mut up, mut down) = (Vec::new(), Vec::new());
+    let (mut is_down, mut outside_transaction) = (false, false);
+    for (span, line) in lines(source) {
+        if begins(line, &SQL_MIGRATE) {
+            is_down = begins(line, &DOWN);
+            outside_transaction |= begins(line, &NO_TRANSACTION);
+        } else if is_down {
+            down.push(span);
+        } else {
+            up.push(span);
+        }
+    }
+    Cut { up: Piece::of(source, up), down: Some(Piece::of(source, down)), outside_transaction }
+>>>>>>> fix-c
 }
 
 #[cfg(test)]
@@ -150,8 +199,14 @@ mod tests {
                 "-- x\n-- postgres-migrations disable-transaction\na;",
                 "-- x\n-- postgres-migrations disable-transaction\na;|None|true",
             ),
+            ("-- x\n-- +migrate Down\nb;\n-- +migrate Up\na;", "-- x\na;|Some(\"b;\")|false"),
+            ("-- +migrate Down\nb;\n-- +migrate Up notransaction\na;", "a;|Some(\"b;\")|true"),
             (
                 "-- +migrate Up\na;\n-- +migrate Down\nb;\n-- +migrate Up\nc;",
+                "a;\nc;|Some(\"b;\")|false",
+            ),
+            (
+                "-- +micrate Up\na;\n-- +micrate Down\nb;\n-- +micrate Up\nc;",
                 "a second way forth stands behind the way back: put all of it before",
             ),
         ];

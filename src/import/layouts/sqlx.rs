@@ -36,6 +36,11 @@ fn name(file: &File) -> Option<(Number, &str, Kind)> {
     Some((number, rest.strip_suffix(".up").unwrap_or(rest), Kind::Up))
 }
 
+/// True for a name that sqlx takes: also one without a direction.
+pub(super) fn is_migration(file: &File) -> bool {
+    name(file).is_some()
+}
+
 /// Reads the directory.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let tree = reading.tree;

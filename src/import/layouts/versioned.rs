@@ -19,8 +19,10 @@ use super::super::Layout;
 use super::super::names::{self, Label, Number};
 use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
-use super::super::template::go_action;
-use super::super::tree::File;
+use super::super::template::go_actions;
+use super::super::tree::{File, Tree};
+use super::sqlx;
+use crate::load;
 use crate::model::{Code, Diagnostic, Place};
 
 /// The names that pop gives to dialects, and whether PostgreSQL speaks them.
@@ -122,9 +124,19 @@ struct Group<'a> {
     down: Vec<(Name<'a>, &'a File)>,
 }
 
+/// Whether the tool puts values in: some file is no SQL without. Then it does so in
+/// strings too.
+fn renders(tree: &Tree) -> bool {
+    let scripts = tree.files.iter().filter(|file| name(file).is_some() && !is_code(file));
+    // What cannot be read is no evidence; it is reported when its turn comes.
+    let mut sources = scripts.filter_map(|file| load::read_source(file.path.clone()).ok());
+    sources.any(|source| go_actions(&source).iter().any(|it| !it.in_string))
+}
+
 /// Reads pairs.
 pub(super) fn read(reading: &mut Reading<'_>) {
     let tree = reading.tree;
+    let renders = renders(tree);
     let mut groups: BTreeMap<Vec<Number>, Group<'_>> = BTreeMap::new();
     for file in &tree.files {
         match name(file) {
@@ -141,7 +153,7 @@ pub(super) fn read(reading: &mut Reading<'_>) {
     }
     for group in groups.into_values() {
         for group in by_title(reading, group) {
-            self::group(reading, group);
+            self::group(reading, group, renders);
         }
     }
 }
@@ -176,12 +188,15 @@ fn unused_reason(file: &File) -> &'static str {
         _ if name(&small).is_some() => {
             "golang-migrate knows `.up.` and `.down.` in small letters only"
         }
+        Some(_) if file.dirs().is_empty() && sqlx::is_migration(file) => {
+            "its name is not `N_name.up.sql` or `N_name.down.sql`; `--from sqlx` takes it"
+        }
         Some(_) => "its name is not `N_name.up.sql` or `N_name.down.sql`",
         None => "no migration by its name",
     }
 }
 
-fn group(reading: &mut Reading<'_>, group: Group<'_>) {
+fn group(reading: &mut Reading<'_>, group: Group<'_>, renders: bool) {
     let up = for_postgres(reading, group.up);
     let down = for_postgres(reading, group.down);
     let Some((name, file)) = up else {
@@ -196,10 +211,10 @@ fn group(reading: &mut Reading<'_>, group: Group<'_>) {
     let mut entry =
         Entry { label, title, timestamp, outside_transaction: name.autocommit, ..Entry::default() };
     entry.files.push(file.name.clone());
-    entry.up = script(reading, file);
+    entry.up = script(reading, file, renders);
     if let Some((_, file)) = down {
         entry.files.push(file.name.clone());
-        entry.down = script(reading, file);
+        entry.down = script(reading, file, renders);
     }
     reading.entries.push(entry);
 }
@@ -237,21 +252,27 @@ pub(super) fn same_version(reading: &mut Reading<'_>, file: &File, kept: &File, 
     reading.leave_out(file, Code::SameVersion, why);
 }
 
-fn script(reading: &mut Reading<'_>, file: &File) -> Option<Piece> {
+fn script(reading: &mut Reading<'_>, file: &File, renders: bool) -> Option<Piece> {
     if is_code(file) {
         reading.leave_out_code(file);
         return None;
     }
     let source = reading.source(file)?;
-    match go_action(&source) {
-        Some(span) => {
-            let problem = Diagnostic::error(Code::Template, "this is a template, not SQL");
-            let help = "`--define NAME=VALUE` puts values in for simple placeholders";
-            reading.problems.push(problem.at(Place::new(&source, span, "")).help(help));
-            None
-        }
-        None => Some(Piece::whole(&source)),
+    let actions = go_actions(&source);
+    if let Some(action) = actions.iter().find(|it| renders || !it.in_string) {
+        let problem = Diagnostic::error(Code::Template, "this is a template, not SQL");
+        let help = "`--define NAME=VALUE` puts values in for simple placeholders";
+        reading.problems.push(problem.at(Place::new(&source, action.span, "")).help(help));
+        return None;
     }
+    if let Some(action) = actions.first() {
+        // golang-migrate knows no templates; pop, whose names are the same, does.
+        let note = "this stands in a string and is taken as it is";
+        let help = "if your tool puts a value in here, `--define NAME=VALUE` does";
+        let note = Diagnostic::warning(Code::Template, note);
+        reading.notes.push(note.at(Place::new(&source, action.span, "")).help(help));
+    }
+    Some(Piece::whole(&source))
 }
 
 #[cfg(test)]
