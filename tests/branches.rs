@@ -99,9 +99,9 @@ fn two_branches_that_are_each_fine_are_laid_together() {
     let ran = branches.validate(&BASE);
     assert_eq!(ran.code, 1);
     let first = ran.stdout.lines().next().unwrap();
-    assert!(first.starts_with("db/migrations/0003_view.sql:2:25: error: once `main` is merged: `0003_view` uses column public.users.name and does not depend on `0003_rename`"), "{first}");
+    assert!(first.starts_with("db/migrations/0003_view.sql:2:25: error: once `main` is merged: `0003_rename` takes away column public.users.name, which `0003_view` uses, and does not depend on it"), "{first}");
     assert!(
-        ran.stdout.contains("main:db/migrations/0003_rename.sql:2:19: note: made or changed here"),
+        ran.stdout.contains("main:db/migrations/0003_rename.sql:2:19: note: taken away here"),
         "{}",
         ran.stdout
     );

@@ -111,7 +111,7 @@ fn shared_cells(history: &[Footprint]) -> FxHashSet<Cell> {
 }
 
 fn is_row_order(cell: Cell) -> bool {
-    matches!(cell, Cell::Object(_, Aspect::RowOrder))
+    matches!(cell, Cell::Object(_, Aspect::RowOrder | Aspect::RowPlace))
 }
 
 fn wanted_by_one(

@@ -75,7 +75,7 @@ pub fn needs(
 pub(super) fn reason(cell: Cell, before: Op, after: Op, strictness: Strictness) -> Option<Why> {
     if before == Op::Add && after == Op::Add {
         return match cell {
-            Cell::Object(_, Aspect::RowOrder) => Some(Why::RowOrder),
+            Cell::Object(_, Aspect::RowOrder | Aspect::RowPlace) => Some(Why::RowOrder),
             Cell::Object(_, Aspect::Sequence) if strictness == Strictness::Strict => {
                 Some(Why::ColumnOrder)
             }

@@ -31,6 +31,9 @@ pub enum Aspect {
     /// In which order a query without `ORDER BY` finds the rows: as they were added and
     /// changed, in most cases.
     RowOrder,
+    /// Where the rows stand that were changed: an update puts a row elsewhere, and how
+    /// wide it is by then decides where.
+    RowPlace,
     /// What stands in the rows that are there, in whichever column.
     Values,
     /// What stands in one column of them, or in all when the columns are not known.

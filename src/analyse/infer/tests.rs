@@ -580,6 +580,13 @@ const FINER: &[(&str, &str, &str)] = &[
         "1<0 2<1 3<2",
     ),
     (
+        "rows are numbered as they stand, and in the way that the planner takes",
+        "create table t(a int); create table u(b int); create table n(id serial, a int) | \
+        create index on t(a) | alter table t add c text default 'x' | update t set a = 1 | \
+        insert into n(a) select t.a from t, u",
+        "1<0 2<0 3<2 4<1,3",
+    ),
+    (
         "a type that a column has no more takes nothing along",
         "create type e as enum ('a'); create table t(c e) | \
         alter table t alter c type text; drop type e cascade | update t set c = 'x'",

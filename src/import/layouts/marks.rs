@@ -94,25 +94,19 @@ fn unterminated(source: &Source) -> Vec<usize> {
 /// A way forth behind the way back: which belongs to which is the tool's affair, but
 /// for sql-migrate, whose sections may come in any order.
 pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
-<<<<<<< HEAD
-    let outside_transaction = lines(source)
-        .take_while(|(_, line)| line.trim().is_empty() || squeezed(line).is_some())
-        .any(|(_, line)| begins(line, &NO_TRANSACTION));
+    let Cut { up, down, outside_transaction } = cut_at_marks(source)?;
     let unterminated = unterminated(source);
-    let [down, up] = WORDS;
-    let is_back = |line: &str| begins(line, &DOWN) || is(line, down);
-    let mut back = lines(source).skip_while(|(_, line)| !is_back(line));
-    let Some((mark, _)) = back.next() else {
-        let up = Piece::whole(source).terminated(&unterminated);
-        return Ok(Cut { up, down: None, outside_transaction });
-=======
+    let ended = |piece: Piece| piece.terminated(&unterminated);
+    Ok(Cut { up: ended(up), down: down.map(ended), outside_transaction })
+}
+
+fn cut_at_marks(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
     let [down, up] = WORDS;
     let is_back = |line: &str| begins(line, &DOWN) || is(line, down);
     let mut back = lines(source).skip_while(|(_, line)| !is_back(line));
     let Some((mark, first)) = back.next() else {
         let outside_transaction = says_no_transaction(source);
         return Ok(Cut { up: Piece::whole(source), down: None, outside_transaction });
->>>>>>> fix-c
     };
     match back.find(|(_, line)| begins(line, &UP) || is(line, up)) {
         None => Ok(Cut {
@@ -128,14 +122,6 @@ pub(super) fn cut(source: &Arc<Source>) -> Result<Cut, Diagnostic> {
             Err(malformed(source, at, why))
         }
     }
-<<<<<<< HEAD
-    let part = |from, to| Piece::of(source, [Span::new(from, to)]).terminated(&unterminated);
-    Ok(Cut {
-        up: part(0, mark.start),
-        down: Some(part(mark.end, source.text().len())),
-        outside_transaction,
-    })
-=======
 }
 
 fn says_no_transaction(source: &Source) -> bool {
@@ -159,7 +145,6 @@ fn sections(source: &Arc<Source>) -> Cut {
         }
     }
     Cut { up: Piece::of(source, up), down: Some(Piece::of(source, down)), outside_transaction }
->>>>>>> fix-c
 }
 
 #[cfg(test)]
@@ -201,6 +186,10 @@ mod tests {
             ),
             ("-- x\n-- +migrate Down\nb;\n-- +migrate Up\na;", "-- x\na;|Some(\"b;\")|false"),
             ("-- +migrate Down\nb;\n-- +migrate Up notransaction\na;", "a;|Some(\"b;\")|true"),
+            (
+                "-- +migrate Down\n-- +migrate StatementBegin\nb\n-- +migrate StatementEnd\n-- +migrate Up\na;",
+                "a;|Some(\"-- +migrate StatementBegin\\nb;\\n-- +migrate StatementEnd\")|false",
+            ),
             (
                 "-- +migrate Up\na;\n-- +migrate Down\nb;\n-- +migrate Up\nc;",
                 "a;\nc;|Some(\"b;\")|false",

@@ -124,6 +124,7 @@ impl Catalogue {
         let there = self.part(id, Kind::Column, &column.name);
         self.touch(id, Aspect::Columns, Op::Add, span);
         self.touch(id, Aspect::Sequence, Op::Add, span);
+        self.touch(id, Aspect::RowPlace, Op::Add, span);
         self.add_column(id, column);
         if there.is_some() && lenient {
             return;
@@ -288,6 +289,7 @@ impl Catalogue {
     fn type_changed(&mut self, id: ObjectId, column: ObjectId, ty: Option<&QName>, span: Span) {
         self.touch(column, Aspect::Definition, Op::Write, span);
         self.touch(column, Aspect::Value, Op::Write, span);
+        self.touch(id, Aspect::RowPlace, Op::Add, span);
         // Each row must have a value of the new type.
         self.touch(id, Aspect::Rows, Op::Read, span);
         // A key that pointed here, or a row of it in a column, would have forbidden it.

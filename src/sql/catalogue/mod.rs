@@ -62,6 +62,9 @@ pub struct Catalogue {
     other_role: bool,
     /// Stands for all that nobody can name: what an opaque statement may touch.
     anything: ObjectId,
+    /// Where the numbers behind a name that the server makes up go on: all before are
+    /// taken, since this script began and until a name becomes free.
+    next_numbers: FxHashMap<NameKey, u32>,
     /// The search path of the present script.
     path: Vec<Ident>,
     /// What the present script has touched so far.
@@ -100,6 +103,7 @@ impl Default for Catalogue {
             unknown_extensions: Vec::new(),
             event_triggers: Vec::new(),
             other_role: false,
+            next_numbers: FxHashMap::default(),
             path: vec![Ident::new("public")],
             now: Footprint::default(),
             soft: false,
@@ -134,6 +138,7 @@ impl Catalogue {
         self.path = vec![Ident::new("public")];
         self.other_role = false;
         self.forget_temporary();
+        self.next_numbers.clear();
         for reading in script {
             self.statement = reading.span;
             self.called.clear();

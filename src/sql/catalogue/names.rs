@@ -434,6 +434,7 @@ impl Catalogue {
         let key = Self::key(self.object(id).kind, scope, name);
         let new = self.slot(key);
         self.slots[old.0 as usize].holder = None;
+        self.next_numbers.clear();
         self.slots[new.0 as usize].holder = Some(id);
         self.slots[new.0 as usize].made = true;
         self.object_mut(id).slot = new;
@@ -457,6 +458,7 @@ impl Catalogue {
         let slot = self.object(id).slot;
         if self.holder(slot) == Some(id) {
             self.slots[slot.0 as usize].holder = None;
+            self.next_numbers.clear();
         }
         self.claim(id, slot, span);
         self.touch(id, Aspect::Definition, Op::Write, span);
@@ -466,18 +468,22 @@ impl Catalogue {
     /// A name like `wanted` that is free: `t_a_key`, `t_a_key1` …
     /// (`ChooseRelationName` in `src/backend/commands/indexcmds.c`).
     pub(super) fn free_name(&mut self, kind: Kind, scope: &Scope, wanted: &Ident) -> Ident {
-        let mut name = wanted.clone();
-        for n in 1..10_000_u32 {
-            let key = Self::key(kind, scope.clone(), &name);
-            let Some(slot) = self.by_name.get(&key).copied() else { break };
-            if self.holder(slot).is_none() {
-                break;
-            }
+        let first = Self::key(kind, scope.clone(), wanted);
+        let mut number = self.next_numbers.get(&first).copied().unwrap_or_default();
+        loop {
+            let name = match number {
+                0 => wanted.clone(),
+                number => Ident::new(&format!("{wanted}{number}")),
+            };
+            let slot = self.by_name.get(&Self::key(kind, scope.clone(), &name)).copied();
+            let Some(slot) = slot.filter(|slot| self.holder(*slot).is_some()) else {
+                self.next_numbers.insert(first, number);
+                return name;
+            };
             // Whoever has the name decides how this one is called.
             self.touch_slot(slot, Op::Read, self.statement);
-            name = Ident::new(&format!("{wanted}{n}"));
+            number += 1;
         }
-        name
     }
 }
 

@@ -35,6 +35,7 @@ impl Catalogue {
     fn write_values(&mut self, table: ObjectId, columns: Option<&[Ident]>, span: Span) {
         self.touch(table, Aspect::Values, Op::Write, span);
         self.touch(table, Aspect::RowOrder, Op::Add, span);
+        self.touch(table, Aspect::RowPlace, Op::Add, span);
         if self.relation(table).is_some_and(Relation::is_open) {
             self.touch(table, Aspect::Value, Op::Write, span);
         }
@@ -147,6 +148,20 @@ impl Catalogue {
             self.touch(behind, Aspect::RowOrder, Op::Read, span);
             for heir in self.heirs(behind) {
                 self.touch(heir, Aspect::RowOrder, Op::Read, span);
+            }
+        }
+    }
+
+    /// Rows get numbers as they are found: by the places where they stand and, of several
+    /// tables, by the way that the planner takes.
+    pub(super) fn number_rows(&mut self, tables: &[(ObjectId, Span)]) {
+        for (table, span) in tables {
+            self.read_order(*table, *span);
+            for behind in self.read_through(*table) {
+                self.touch(behind, Aspect::RowPlace, Op::Read, *span);
+                if tables.len() > 1 {
+                    self.touch(behind, Aspect::Indexes, Op::Read, *span);
+                }
             }
         }
     }

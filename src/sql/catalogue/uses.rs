@@ -36,12 +36,7 @@ impl Catalogue {
         if let Some(span) = uses.lists {
             self.remark_opaque("it asks the server for all that is there", span, self.soft);
         }
-        if !uses.sorted && (uses.picks || self.is_numbered(uses, &relations)) {
-            let found =
-                |access: &RowAccess| matches!(access, RowAccess::Read | RowAccess::Update(_));
-            let read = relations.iter().filter(|it| found(&it.1));
-            read.for_each(|(id, _, span)| self.read_order(*id, *span));
-        }
+        self.take_in_order(uses, &relations);
         for (id, access, span) in relations {
             self.access_rows(id, &access, span);
             self.read_values(id, &objects, span);
@@ -79,6 +74,22 @@ impl Catalogue {
                 self.take_number(sequence, name.span);
                 self.lock(sequence, LockMode::RowExclusive, name.span);
             }
+        }
+    }
+
+    /// Without a written order, rows are numbered or picked in the one in which they are
+    /// found.
+    fn take_in_order(&mut self, uses: &Uses, relations: &[(ObjectId, RowAccess, Span)]) {
+        let found = |access: &RowAccess| matches!(access, RowAccess::Read | RowAccess::Update(_));
+        let read = relations.iter().filter(|it| found(&it.1)).map(|(id, _, span)| (*id, *span));
+        let read: Vec<_> = read.collect();
+        if uses.sorted {
+            return;
+        }
+        if self.is_numbered(uses, relations) {
+            self.number_rows(&read);
+        } else if uses.picks {
+            read.into_iter().for_each(|(id, span)| self.read_order(id, span));
         }
     }
 
