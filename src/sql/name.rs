@@ -125,9 +125,31 @@ pub(super) fn generated_name(first: &str, second: Option<&str>, label: &str) -> 
     }
 }
 
+/// `t_a_key2`: a name that was made up, with a number where the plain one is taken. There
+/// is a different one for each number. The server cuts the longer of the first two parts
+/// to make room; here it is what stands before the label.
+pub(super) fn numbered(generated: &Ident, number: u32) -> Ident {
+    if number == 0 {
+        return generated.clone();
+    }
+    let (parts, label) = generated.as_str().rsplit_once('_').unwrap_or(("", generated.as_str()));
+    let end = format!("_{label}{number}");
+    Ident::new(&format!("{}{end}", cut(parts, MAX_NAME_BYTES.saturating_sub(end.len()))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_find_room_behind_long_names() {
+        assert_eq!(numbered(&Ident::new("t_a_key"), 0).as_str(), "t_a_key");
+        assert_eq!(numbered(&Ident::new("t_a_key"), 12).as_str(), "t_a_key12");
+        let long = generated_name(&"t".repeat(40), Some(&"a".repeat(40)), "idx");
+        let names: Vec<_> = (0..12).map(|number| numbered(&long, number)).collect();
+        assert!(names.iter().all(|name| name.as_str().len() <= MAX_NAME_BYTES));
+        assert!(names[11].as_str().ends_with("a_idx11"), "{}", names[11]);
+    }
 
     #[test]
     fn names_are_folded_unless_quoted_and_cut() {

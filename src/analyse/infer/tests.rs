@@ -587,6 +587,14 @@ const FINER: &[(&str, &str, &str)] = &[
         "1<0 2<0 3<2 4<1,3",
     ),
     (
+        "a long name is made up as often as it takes",
+        "create table a23456789_123456789_123456789_123456789_123456789_123456789_ab(x int) | \
+        create index on a23456789_123456789_123456789_123456789_123456789_123456789_ab(x); \
+        create index on a23456789_123456789_123456789_123456789_123456789_123456789_ab(x); \
+        create index on a23456789_123456789_123456789_123456789_123456789_123456789_ab(x)",
+        "1<0",
+    ),
+    (
         "a type that a column has no more takes nothing along",
         "create type e as enum ('a'); create table t(c e) | \
         alter table t alter c type text; drop type e cascade | update t set c = 'x'",
@@ -618,31 +626,43 @@ fn all_that_is_there_depends_on_who_makes_it() {
     assert_eq!(clear, [true, false, true, true]);
 }
 
-/// `(history, declared, what stands the wrong way round)`.
+/// A history, what it declares, and what of that stands the wrong way round.
+struct Backwards {
+    history: &'static str,
+    declared: &'static [&'static [usize]],
+    found: &'static [(usize, usize)],
+}
+
 #[test]
 fn what_is_declared_the_wrong_way_round_is_found() {
-    let cases: [(&str, &[Vec<usize>], &[(usize, usize)]); 5] = [
-        (
-            "create table o(u int references u) | create table u(id int)",
-            &[vec![], vec![0]],
-            &[(0, 1)],
-        ),
-        ("update t set t.a = 1 | create table t(a int)", &[vec![], vec![0]], &[(0, 1)]),
+    let used_first = "create table o(u int references u) | create table u(id int)";
+    let cases = [
+        Backwards { history: used_first, declared: &[&[], &[0]], found: &[(0, 1)] },
+        Backwards {
+            history: "update t set t.a = 1 | create table t(a int)",
+            declared: &[&[], &[0]],
+            found: &[(0, 1)],
+        },
         // Not declared at all: that is another finding.
-        ("create table o(u int references u) | create table u(id int)", &[vec![], vec![]], &[]),
+        Backwards { history: used_first, declared: &[&[], &[]], found: &[] },
         // It was there once.
-        (
-            "create table u() | drop table u | select 1 from u | create table u()",
-            &[vec![], vec![0], vec![1], vec![2]],
-            &[],
-        ),
-        ("drop table if exists u | create table u()", &[vec![], vec![0]], &[]),
+        Backwards {
+            history: "create table u() | drop table u | select 1 from u | create table u()",
+            declared: &[&[], &[0], &[1], &[2]],
+            found: &[],
+        },
+        Backwards {
+            history: "drop table if exists u | create table u()",
+            declared: &[&[], &[0]],
+            found: &[],
+        },
     ];
-    for (history, declared, expected) in cases {
+    for Backwards { history, declared, found: expected } in cases {
+        let declared: Vec<_> = declared.iter().map(|it| it.to_vec()).collect();
         let mut catalogue = Catalogue::default();
         let script = |sql: &str| catalogue.replay(&read(&parse(sql).unwrap()));
         let seen: Vec<_> = history.split(" | ").map(script).collect();
-        let found = backwards(&seen, declared, |cell| catalogue.is_only_made(cell));
+        let found = backwards(&seen, &declared, |cell| catalogue.is_only_made(cell));
         let found: Vec<_> = found.iter().map(|it| (it.dependent, it.dependency)).collect();
         assert_eq!(found, expected, "{history}");
     }

@@ -8,7 +8,7 @@ use crate::sql::act::{ConstraintKind, NewConstraint, NewIndex};
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
-use crate::sql::name::{Ident, QName, generated_name};
+use crate::sql::name::{Ident, QName, generated_name, numbered};
 
 impl Catalogue {
     /// A constraint of a table that is `new` in this statement, or not.
@@ -171,7 +171,7 @@ impl Catalogue {
                 self.parts_by_name.get(&free).and_then(|all| all.iter().find(same)).copied();
             let Some(taken) = taken else { break };
             self.touch(taken, Aspect::Definition, Op::Read, self.statement);
-            free = Ident::new(&format!("{wanted}{n}"));
+            free = numbered(wanted, n);
         }
         free
     }

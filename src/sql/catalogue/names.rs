@@ -5,7 +5,7 @@ use super::object::{Detail, NameKey, Object, Relation, Scope, Slot};
 use crate::model::Span;
 use crate::sql::footprint::{Aspect, Cell, ObjectId, Op, SlotId, Touch};
 use crate::sql::kind::{Kind, Scoping};
-use crate::sql::name::{Ident, QName};
+use crate::sql::name::{Ident, QName, numbered};
 
 /// What a lookup says when there is nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -471,10 +471,7 @@ impl Catalogue {
         let first = Self::key(kind, scope.clone(), wanted);
         let mut number = self.next_numbers.get(&first).copied().unwrap_or_default();
         loop {
-            let name = match number {
-                0 => wanted.clone(),
-                number => Ident::new(&format!("{wanted}{number}")),
-            };
+            let name = numbered(wanted, number);
             let slot = self.by_name.get(&Self::key(kind, scope.clone(), &name)).copied();
             let Some(slot) = slot.filter(|slot| self.holder(*slot).is_some()) else {
                 self.next_numbers.insert(first, number);
