@@ -93,10 +93,11 @@ pub(super) fn wanted(
 /// The cells that more than one migration touches: by far the fewest. In which order
 /// rows stand counts only where somebody reads it.
 fn shared_cells(history: &[Footprint]) -> FxHashSet<Cell> {
-    let mut first = FxHashMap::default();
+    // By far the largest of all: half a word each, and no more.
+    let mut first: FxHashMap<Cell, u32> = FxHashMap::default();
     let mut shared = FxHashSet::default();
     let mut orders_read = FxHashSet::default();
-    for (node, footprint) in history.iter().enumerate() {
+    for (node, footprint) in (0_u32..).zip(history) {
         for (cell, op, _) in footprint.touches() {
             if *first.entry(cell).or_insert(node) != node {
                 shared.insert(cell);
