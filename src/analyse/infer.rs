@@ -93,7 +93,8 @@ pub(super) fn wanted(
 /// The cells that more than one migration touches: by far the fewest. In which order
 /// rows stand counts only where somebody reads it.
 fn shared_cells(history: &[Footprint]) -> FxHashSet<Cell> {
-    // By far the largest of all: half a word each, and no more.
+    // One entry for each cell of the history: with a whole word each it would be the
+    // largest thing in memory.
     let mut first: FxHashMap<Cell, u32> = FxHashMap::default();
     let mut shared = FxHashSet::default();
     let mut orders_read = FxHashSet::default();

@@ -43,7 +43,7 @@ pub struct Need {
     pub earlier: Span,
     /// Where the later one does.
     pub later: Span,
-    /// True when only the body of a function that nobody called says so.
+    /// True when only the body of a function that nobody called says so, or a guess.
     pub soft: bool,
 }
 

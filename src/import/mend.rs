@@ -1,9 +1,9 @@
 //! What is changed in a script so that it runs here as the other tool ran it.
 
 use super::piece::Piece;
-use super::transaction::completed;
+use super::transaction::{completed, uncommitted};
 use crate::model::{Code, Diagnostic, Diagnostics, Place};
-use crate::syntax::{Control, Meaning, StatementTokens, TokenKind, lex, statements};
+use crate::syntax::{TokenKind, lex};
 
 /// Where drizzle cuts a file into statements (`drizzle-orm/src/migrator.ts`).
 const BREAKPOINT: &str = "--> statement-breakpoint";
@@ -43,26 +43,4 @@ fn terminated(mut piece: Piece) -> Piece {
         piece = piece.with(end, ";");
     }
     piece
-}
-
-/// Without a COMMIT at the end that no BEGIN goes before: the tool's own transaction
-/// ended there, and ours does anyway.
-fn uncommitted(piece: Piece, notes: &mut Diagnostics) -> Piece {
-    let text = piece.text();
-    let lexed = lex(&text);
-    let statements = statements(&text, &lexed.tokens);
-    let is_control = |one: &&StatementTokens<'_>| matches!(one.meaning(), Meaning::Control(_));
-    let mut controls = statements.iter().filter(is_control);
-    let commit = Meaning::Control(Control::Commit { chain: false });
-    match (controls.next(), controls.next(), statements.last()) {
-        (Some(only), None, Some(last))
-            if last.meaning() == commit && only.span() == last.span() =>
-        {
-            let message = "the COMMIT at the end became a remark: migraph commits there itself";
-            let place = Place::new(&piece.source, piece.locate(last.span()), "");
-            notes.push(Diagnostic::warning(Code::Remarked, message).at(place));
-            piece.remarked(last.span().start)
-        }
-        _ => piece,
-    }
 }

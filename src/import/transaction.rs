@@ -68,6 +68,27 @@ fn without_begin(piece: Piece, begin: Span, notes: &mut Diagnostics) -> Piece {
     piece.remarked(begin.start)
 }
 
+/// Without a COMMIT at the end that no BEGIN goes before: the tool's own transaction
+/// ended there, and ours does anyway.
+pub(super) fn uncommitted(piece: Piece, notes: &mut Diagnostics) -> Piece {
+    let text = piece.text();
+    let lexed = lex(&text);
+    let statements = statements(&text, &lexed.tokens);
+    let is_control = |one: &&StatementTokens<'_>| matches!(one.meaning(), Meaning::Control(_));
+    let mut controls = statements.iter().filter(is_control);
+    let commit = Meaning::Control(Control::Commit { chain: false });
+    match (controls.next(), controls.next(), statements.last()) {
+        (Some(only), None, Some(last))
+            if last.meaning() == commit && only.span() == last.span() =>
+        {
+            let message = "the COMMIT at the end became a remark: migraph commits there itself";
+            notes.push(note(&piece, last.span(), Code::Remarked, message));
+            piece.remarked(last.span().start)
+        }
+        _ => piece,
+    }
+}
+
 fn note(piece: &Piece, at: Span, code: Code, what: &str) -> Diagnostic {
     Diagnostic::warning(code, what).at(Place::new(&piece.source, piece.locate(at), ""))
 }

@@ -95,7 +95,8 @@ impl Op {
 pub struct Touch {
     /// Where it does so first.
     pub span: Span,
-    /// True when only the body of a function says so, which nothing has called.
+    /// True when only the body of a function says so, which nothing has called, or when
+    /// it is a guess.
     pub soft: bool,
     /// True when there was nothing there to be used, and no script ever made it.
     pub missing: bool,

@@ -68,6 +68,14 @@ pub struct QName {
 }
 
 impl QName {
+    /// True for what the server itself provides.
+    pub fn is_system(&self) -> bool {
+        match &self.schema {
+            Some(schema) => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
+            None => self.name.as_str().starts_with("pg_"),
+        }
+    }
+
     /// From its written parts, of which the last two count: a database's name may
     /// stand before them.
     pub(super) fn from_parts(parts: &[Ident], span: Span) -> Option<Self> {

@@ -245,7 +245,7 @@ impl Catalogue {
         if self.calls.is_empty() { span } else { self.statement }
     }
 
-    /// Marks everything that happens in `work` as said by a body only.
+    /// Marks everything that happens in `work` as said by a body only, or as a guess.
     fn softly(&mut self, work: impl FnOnce(&mut Self)) {
         let before = std::mem::replace(&mut self.soft, true);
         work(self);

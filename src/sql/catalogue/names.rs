@@ -133,7 +133,7 @@ impl Catalogue {
             self.pass_by(kind, name, id);
             return Some(id);
         }
-        if is_system(name) {
+        if name.is_system() {
             return None;
         }
         let scopes = self.scopes(kind, name);
@@ -481,13 +481,5 @@ impl Catalogue {
             self.touch_slot(slot, Op::Read, self.statement);
             number += 1;
         }
-    }
-}
-
-/// True for what the server itself provides.
-pub(super) fn is_system(name: &QName) -> bool {
-    match &name.schema {
-        Some(schema) => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
-        None => name.name.as_str().starts_with("pg_"),
     }
 }

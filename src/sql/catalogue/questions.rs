@@ -2,7 +2,7 @@
 //! what it is like, decides by the answer.
 
 use super::Catalogue;
-use super::names::{Absent, is_system};
+use super::names::Absent;
 use crate::model::Span;
 use crate::sql::act::Uses;
 use crate::sql::footprint::{Aspect, ObjectId, Op};
@@ -35,11 +35,9 @@ impl Catalogue {
         if !asks(uses) {
             return;
         }
-        let named = uses.named.iter().filter(|(kind, _)| *kind == Kind::Table);
-        let mut tables: Vec<_> =
-            named.filter_map(|(kind, name)| Some((self.peek(*kind, name)?, name.span))).collect();
-        let of_kind = |(kind, name): &(Kind, QName)| self.peek(*kind, name);
-        let mut found: Vec<_> = uses.named.iter().filter_map(of_kind).collect();
+        let named =
+            |(kind, name): &(Kind, QName)| Some((*kind, self.peek(*kind, name)?, name.span));
+        let mut found: Vec<_> = uses.named.iter().filter_map(named).collect();
         for (text, span) in &uses.literals {
             let name = QName { schema: None, name: text.clone(), span: *span };
             for part in self.known_parts(text) {
@@ -48,18 +46,16 @@ impl Catalogue {
             for kind in ASKED_FOR {
                 let Some(id) = self.find(kind, &name, Absent::Fine) else { continue };
                 self.use_of(id, *span);
-                found.push(id);
-                if kind == Kind::Table {
-                    tables.push((id, *span));
-                }
+                found.push((kind, id, *span));
             }
         }
-        let written = uses.relations.iter().find(|it| is_system(&it.name) && it.is_changed());
+        let written = uses.relations.iter().find(|it| it.name.is_system() && it.is_changed());
         if let Some(written) = written {
-            self.meddle(&found, written.name.span);
+            self.meddle(found.iter().map(|it| it.1).collect(), written.name.span);
         }
-        for (table, span) in tables {
-            if asks_for_parts_only(uses) {
+        let for_parts_only = asks_for_parts_only(uses);
+        for (_, table, span) in found.into_iter().filter(|it| it.0 == Kind::Table) {
+            if for_parts_only {
                 self.ask_for_parts(table, &uses.asked, span);
             } else {
                 self.ask_about(table, &uses.literals, span);
@@ -78,13 +74,13 @@ impl Catalogue {
     }
 
     /// The server's own tables are written, about these objects.
-    fn meddle(&mut self, about: &[ObjectId], span: Span) {
+    fn meddle(&mut self, about: Vec<ObjectId>, span: Span) {
         if about.is_empty() {
             self.remark_opaque("it writes the server's own tables", span, self.soft);
         }
         for object in about {
-            self.touch(*object, Aspect::Definition, Op::Write, span);
-            for column in self.columns_of(*object) {
+            self.touch(object, Aspect::Definition, Op::Write, span);
+            for column in self.columns_of(object) {
                 self.touch(column, Aspect::Definition, Op::Write, span);
             }
         }
@@ -116,7 +112,7 @@ impl Catalogue {
 /// True when each question of a statement names one part of a table: `pg_class` and
 /// `pg_namespace` only tell which table is meant.
 fn asks_for_parts_only(uses: &Uses) -> bool {
-    let system = uses.relations.iter().filter(|it| is_system(&it.name) && !it.is_changed());
+    let system = uses.relations.iter().filter(|it| it.name.is_system() && !it.is_changed());
     let mut of_parts = 0;
     for relation in system {
         match relation.name.name.as_str() {
@@ -139,5 +135,5 @@ fn asks(uses: &Uses) -> bool {
     };
     let function =
         |(kind, name): &(Kind, QName)| *kind == Kind::Routine && is_question(name.name.as_str());
-    uses.relations.iter().any(|it| is_system(&it.name)) || uses.objects.iter().any(function)
+    uses.relations.iter().any(|it| it.name.is_system()) || uses.objects.iter().any(function)
 }

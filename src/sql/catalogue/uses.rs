@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Catalogue;
-use super::names::{Absent, is_system};
+use super::names::Absent;
 use super::object::Detail;
 use crate::model::Span;
 use crate::sql::act::{ColumnUse, RelationUse, RowAccess, Uses};
@@ -233,7 +233,7 @@ impl Catalogue {
     }
 
     fn relation_use(&mut self, used: &RelationUse) -> Option<Found> {
-        if is_system(&used.name) && self.peek(Kind::Table, &used.name).is_none() {
+        if used.name.is_system() && self.peek(Kind::Table, &used.name).is_none() {
             return None;
         }
         let id = self.find(Kind::Table, &used.name, Absent::Missing)?;

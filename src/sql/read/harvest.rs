@@ -7,6 +7,7 @@
 use rustc_hash::FxHashSet;
 use squawk_syntax::{SyntaxKind as S, SyntaxNode, SyntaxToken};
 
+use super::question;
 use super::tree::{self, Place, child, children, has, ident, idents, string};
 use crate::sql::act::{ColumnUse, Given, RelationUse, RowAccess, Uses};
 use crate::sql::kind::Kind;
@@ -28,99 +29,11 @@ pub(super) fn uses_of(place: Place<'_>, node: &SyntaxNode) -> Uses {
     let hidden = hidden_names(clauses);
     let derived = derived_names(items, &hidden);
     let seen = FxHashSet::default();
-    let mut walk = Walk {
-        place,
-        uses: Uses::default(),
-        hidden,
-        derived,
-        named: Vec::new(),
-        identified: false,
-        seen,
-    };
+    let mut walk = Walk { place, uses: Uses::default(), hidden, derived, named: Vec::new(), seen };
     walk.visit(node);
     walk.settle_columns();
-    if !walk.identified && walk.uses.named.is_empty() {
-        let list = walk.uses.relations.iter().find(|it| is_list(&it.name));
-        walk.uses.lists = list.map(|it| it.name.span);
-    }
+    question::note(node, &mut walk.uses);
     walk.uses
-}
-
-/// Where the server's catalogue has one row for each object
-/// (<https://www.postgresql.org/docs/current/catalogs.html>).
-const LISTS: [&str; 29] = [
-    "tables",
-    "columns",
-    "views",
-    "routines",
-    "triggers",
-    "sequences",
-    "table_constraints",
-    "key_column_usage",
-    "constraint_column_usage",
-    "referential_constraints",
-    "pg_class",
-    "pg_attribute",
-    "pg_tables",
-    "pg_views",
-    "pg_matviews",
-    "pg_indexes",
-    "pg_index",
-    "pg_constraint",
-    "pg_proc",
-    "pg_type",
-    "pg_trigger",
-    "pg_policy",
-    "pg_policies",
-    "pg_sequences",
-    "pg_roles",
-    "pg_extension",
-    "pg_depend",
-    "pg_inherits",
-    "pg_enum",
-];
-
-fn is_list(relation: &QName) -> bool {
-    let schema = relation.schema.as_ref().map(Ident::as_str);
-    let name = relation.name.as_str();
-    let system = match schema {
-        Some(schema) => matches!(schema, "pg_catalog" | "information_schema"),
-        None => name.starts_with("pg_"),
-    };
-    system && LISTS.contains(&name)
-}
-
-/// True for a comparison of an object's name with something: one object is meant, or
-/// those that are written.
-fn identifies(node: &SyntaxNode) -> bool {
-    let mut sides = node.children().filter(|it| it.kind() != S::OP);
-    let (Some(left), Some(right)) = (sides.next(), sides.next()) else { return false };
-    if !tree::own_tokens(node).any(|it| matches!(it.kind(), S::EQ | S::IN_KW)) {
-        return false;
-    }
-    let is_name = |side: &SyntaxNode| {
-        let last = tree::tokens(side).last().map(|it| it.text().to_ascii_lowercase());
-        let suffixes = ["_name", "name", "_table", "enumlabel"];
-        last.is_some_and(|it| {
-            it != "nspname" && it != "schemaname" && suffixes.iter().any(|end| it.ends_with(end))
-        })
-    };
-    let is_column = |side: &SyntaxNode| side.kind() == S::FIELD_EXPR;
-    is_name(&left) && !is_column(&right) || is_name(&right) && !is_column(&left)
-}
-
-/// The part of a table that is asked for: `column_name = 'email'`.
-fn part_asked(node: &SyntaxNode) -> Option<(Kind, Ident)> {
-    let literal = children(node, S::LITERAL).next().and_then(|it| string(&it))?;
-    let name = node.children().find(|it| matches!(it.kind(), S::NAME_REF | S::FIELD_EXPR))?;
-    let kind = match tree::tokens(&name).last()?.text().to_ascii_lowercase().as_str() {
-        "column_name" | "attname" => Kind::Column,
-        "constraint_name" | "conname" => Kind::Constraint,
-        "trigger_name" | "tgname" => Kind::Trigger,
-        "policyname" | "polname" => Kind::Policy,
-        _ => return None,
-    };
-    has(node, S::EQ).then(|| (kind, Ident::new(&literal)))
 }
 
 /// What all of `nodes` refer to.
@@ -199,8 +112,6 @@ struct Walk<'a> {
     derived: Vec<Ident>,
     /// What a query calls its results: `ORDER BY` knows them.
     named: Vec<Ident>,
-    /// True when a question to the server's catalogue says what it is about.
-    identified: bool,
     /// What is recorded already: a long list of rows says the same over and over.
     seen: FxHashSet<(Option<Kind>, Option<Ident>, Ident)>,
 }
@@ -263,8 +174,6 @@ impl Walk<'_> {
             S::LANGUAGE_REF | S::ACCESS_METHOD_REF if is_built_in(node) => {}
             S::CUSTOM_OP | S::OP => self.operator(node, tree::tokens(node)),
             S::BIN_EXPR | S::PREFIX_EXPR => {
-                self.identified |= identifies(node);
-                self.uses.asked.extend(part_asked(node));
                 self.operator(node, tree::own_tokens(node));
                 return true;
             }
@@ -455,14 +364,10 @@ impl Walk<'_> {
     }
 
     fn column(&mut self, node: &SyntaxNode) {
+        let Some(name) = ident(node) else { return };
+        self.uses.picks |= name.as_str() == "ctid";
         let span = self.place.of(node);
-        self.uses.picks |= tree::tokens(node).any(|it| it.text().eq_ignore_ascii_case("ctid"));
-        self.uses.columns.extend(ident(node).map(|name| ColumnUse {
-            table: None,
-            name,
-            sure: false,
-            span,
-        }));
+        self.uses.columns.push(ColumnUse { table: None, name, sure: false, span });
     }
 
     fn ty(&mut self, node: &SyntaxNode) {

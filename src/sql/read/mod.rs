@@ -11,6 +11,7 @@ mod create;
 mod drop;
 mod grant;
 mod harvest;
+mod question;
 mod routine;
 mod rows;
 mod simple;
