@@ -129,10 +129,11 @@ fn elements(places: Vec<(bool, &Place)>) -> Vec<Element<'_>> {
     vec![Snippet::source(text).path(path).line_start(line).annotations(annotations).into()]
 }
 
-/// The whole lines that `span` touches.
+/// The whole lines that `span` touches, with the last one's break: without it the
+/// renderer does not see a last line that is empty.
 fn lines_around(text: &str, span: Span) -> Span {
     let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
     Span::new(start, end)
 }
 
@@ -197,6 +198,15 @@ mod tests {
         let shown = plain(&render_one(&problem));
         assert!(shown.contains(&format!("a.sql:1:{}", LONG_LINE * 2 + 1)), "{shown}");
         assert!(shown.contains("ä x ö") && shown.len() < 1_000, "{shown}");
+    }
+
+    #[test]
+    fn places_of_which_the_last_is_an_empty_line_are_shown() {
+        let source = Arc::new(Source::new("a.sql", "a\n\nb".to_owned()));
+        let problem = Diagnostic::error(Code::Syntax, "bad");
+        let shown = problem.at(place(&source, 2, 2)).also(place(&source, 0, 0));
+        let shown = plain(&render_one(&shown));
+        assert!(shown.contains("a.sql:2:1"), "{shown}");
     }
 
     proptest! {
