@@ -1,6 +1,5 @@
 //! From a directory to a graph. The only reader of migration files.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,11 +9,8 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::graph::{self, MigrationGraph};
-use crate::model::{
-    Code, Diagnostic, Diagnostics, Migration, MigrationId, Place, Source, shown_path,
-};
-use crate::parse::{self, BrokenFile, DeclaredSet, Depth, ParsedFile, Unlisted};
-use crate::sql::Reading;
+use crate::model::{Code, Diagnostic, Diagnostics, Migration, Place, Source, shown_path};
+use crate::parse::{self, BrokenFile, DeclaredSet, Depth, ParsedFile, Readings, Unlisted};
 use crate::syntax::on_large_stack;
 
 /// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
@@ -41,7 +37,7 @@ pub struct Loaded {
     /// Its migrations.
     pub graph: MigrationGraph,
     /// What the up scripts say, at [`Depth::Meaning`].
-    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
+    pub readings: Readings,
     /// What is worth saying and in nobody's way.
     pub warnings: Diagnostics,
 }

@@ -59,7 +59,7 @@ fn each_inferred_dependency_of_the_sample_is_missed_when_it_is_gone() {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let options = LoadOptions { dir, unlisted: Unlisted::Refuse, depth: Depth::Meaning };
     let loaded = load(&options).unwrap();
-    let analysis = Analysis::new(&loaded.graph, &loaded.readings);
+    let analysis = Analysis::new(&loaded.graph, loaded.readings);
     let inferred = infer(analysis.footprints(), Strictness::Relaxed);
     let parents = |it: &migraph::analyse::Inferred| it.keys().copied().collect::<Vec<_>>();
     let all: Vec<_> = inferred.iter().map(parents).collect();

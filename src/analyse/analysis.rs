@@ -1,11 +1,11 @@
 //! All migrations of a graph, replayed.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use crate::graph::{MigrationGraph, Node};
-use crate::model::MigrationId;
-use crate::sql::{Catalogue, Footprint, Reading};
+use crate::parse::Readings;
+use crate::sql::{Catalogue, Footprint};
 
 /// What the migrations of a graph touch, found out by replaying them in an order
 /// that the graph permits: of those whose dependencies are met, the smallest id
@@ -22,12 +22,16 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Replays `readings`, which hold what the scripts of `graph` say.
-    pub fn new(graph: &MigrationGraph, readings: &BTreeMap<MigrationId, Vec<Reading>>) -> Self {
+    /// Replays `readings`, which hold what the scripts of `graph` say. Each is gone when
+    /// it has been replayed: they take more memory than what comes out.
+    pub fn new(graph: &MigrationGraph, mut readings: Readings) -> Self {
         let order = replay_order(graph);
         let mut catalogue = Catalogue::default();
-        let script = |node: &Node| readings.get(graph.id(*node)).map_or(&[][..], Vec::as_slice);
-        let footprints = order.iter().map(|node| catalogue.replay(script(node))).collect();
+        let mut replay = |node: &Node| {
+            let script = readings.remove(graph.id(*node)).unwrap_or_default();
+            catalogue.replay(&script)
+        };
+        let footprints = order.iter().map(&mut replay).collect();
         let mut places = vec![0; graph.len()];
         for (place, node) in order.iter().enumerate() {
             places[node.index()] = place;

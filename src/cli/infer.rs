@@ -7,6 +7,7 @@ use super::error::{CliError, warnings};
 use super::setup;
 use crate::analyse::{Completion, Strictness};
 use crate::exit::Exit;
+use crate::load::Loaded;
 use crate::ops;
 use crate::parse::{Depth, Unlisted};
 use crate::report::document::{Document, InferBody};
@@ -20,6 +21,7 @@ fn here() -> PathBuf {
 
 pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
     let loaded = setup::files_with(global, Depth::Meaning, Unlisted::Nothing)?;
+    let Loaded { graph, readings, warnings: found } = loaded;
     let completion = Completion {
         strictness: match args.order {
             OrderArg::Strict => Strictness::Strict,
@@ -27,22 +29,22 @@ pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
         },
         keep_declared: args.keep_declared,
     };
-    let inference = ops::infer(&loaded, completion).map_err(CliError::File)?;
+    let inference = ops::infer(&graph, readings, completion).map_err(CliError::File)?;
     if args.write {
         ops::write(&inference.changes).map_err(CliError::File)?;
     }
     match args.format {
         Format::Json => {
-            let body = InferBody::of(&loaded.graph, &inference, args.write);
+            let body = InferBody::of(&graph, &inference, args.write);
             let document = Document::new("infer", true, body);
-            output::data(&document.warnings(&loaded.warnings).render());
+            output::data(&document.warnings(&found).render());
         }
         Format::Text => {
-            warnings(&loaded.warnings);
+            warnings(&found);
             output::data(&match (args.diff, args.write) {
                 (true, _) => infer::diff(&inference.changes, &here()),
                 (_, true) => format!("{} written\n", count(inference.changes.len(), "file")),
-                _ => infer::render(&loaded.graph, &inference),
+                _ => infer::render(&graph, &inference),
             });
         }
     }

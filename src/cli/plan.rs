@@ -5,6 +5,7 @@ use super::error::{CliError, warnings};
 use super::setup;
 use crate::config::Environment;
 use crate::exit::Exit;
+use crate::load::Loaded;
 use crate::ops::{self, PlanOptions};
 use crate::parse::Depth;
 use crate::report::document::{Document, PlanBody};
@@ -17,13 +18,13 @@ pub(super) fn run(
 ) -> Result<Exit, CliError> {
     // Nothing will be run: what the headers say is read without the parser.
     let depth = if args.trust_declared { Depth::Tokens } else { Depth::Meaning };
-    let loaded = setup::files(global, depth)?;
-    let graph = &loaded.graph;
+    let Loaded { graph, readings, warnings: found } = setup::files(global, depth)?;
+    let graph = &graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: setup::timings(args.timings.as_deref())?,
         jobs: args.jobs.map(usize::from),
-        separation: ops::separation(&loaded, args.trust_declared),
+        separation: ops::separation(graph, readings, args.trust_declared),
     };
     let target = setup::database(global, environment)?;
     let ledger = setup::ledger(global);
@@ -34,13 +35,13 @@ pub(super) fn run(
     let planned = planned.map_err(CliError::Server)?;
     let format = if args.dot { PlanFormat::Dot } else { args.format };
     if format != PlanFormat::Json {
-        warnings(&loaded.warnings);
+        warnings(&found);
     }
     output::data(&match format {
         PlanFormat::Text => plan::render(graph, &planned),
         PlanFormat::Dot => dot::render(graph, &planned),
         PlanFormat::Json => Document::new("plan", true, PlanBody::of(graph, &planned))
-            .warnings(&loaded.warnings)
+            .warnings(&found)
             .shortage(planned.shortage)
             .render(),
     });

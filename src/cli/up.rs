@@ -1,6 +1,7 @@
 //! `migraph up`.
 
 use std::io::IsTerminal;
+use std::mem::take;
 use std::time::Duration;
 
 use super::args::{Format, Global, UpArgs};
@@ -26,13 +27,14 @@ pub(super) fn run(
     (environment, file): (&Environment, &ConfigFile),
 ) -> Result<Exit, CliError> {
     let depth = if args.trust_declared { Depth::Syntax } else { Depth::Meaning };
-    let loaded = setup::files(global, depth)?;
+    let mut loaded = setup::files(global, depth)?;
+    let readings = take(&mut loaded.readings);
     let graph = &loaded.graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,
         timings: Timings::default(),
         jobs: args.jobs.map(usize::from),
-        separation: ops::separation(&loaded, args.trust_declared),
+        separation: ops::separation(graph, readings, args.trust_declared),
     };
     if args.format == Format::Text {
         warnings(&loaded.warnings);

@@ -14,14 +14,13 @@ mod repeatable;
 mod safety;
 mod transaction;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use ignore::Ignores;
 
 use crate::graph::MigrationGraph;
-use crate::model::{Code, Diagnostics, Migration, MigrationId, Rules, Span};
-use crate::sql::Reading;
+use crate::model::{Code, Diagnostics, Migration, Rules, Span};
+use crate::parse::Readings;
 use crate::syntax;
 
 /// What is looked for.
@@ -38,11 +37,7 @@ pub struct LintOptions {
 
 /// What is found in each migration of `graph`, in no particular order; `readings`
 /// hold what their scripts say.
-pub fn lint(
-    graph: &MigrationGraph,
-    readings: &BTreeMap<MigrationId, Vec<Reading>>,
-    options: &LintOptions,
-) -> Diagnostics {
+pub fn lint(graph: &MigrationGraph, readings: &Readings, options: &LintOptions) -> Diagnostics {
     let none = Vec::new();
     let all = || {
         graph.nodes().map(|node| {

@@ -104,9 +104,9 @@ impl Script<'_> {
             return false;
         }
         let at = self.readings.partition_point(|it| it.span.end <= one.span.start);
-        let acts = self.readings.get(at).map_or(&[][..], |reading| reading.acts.as_slice());
+        let acts = self.readings.get(at).map_or(&[][..], |reading| &reading.acts);
         let changes = acts.iter().flat_map(|act| match act {
-            Act::AlterRelation(it) => it.changes.as_slice(),
+            Act::AlterRelation(it) => &it.changes[..],
             _ => &[],
         });
         let is_empty_column = |change: &Change| match change {

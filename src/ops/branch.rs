@@ -149,7 +149,7 @@ impl<'a> Merge<'a> {
                 return problems.into_iter().map(|one| self.retold(one)).collect();
             }
         };
-        let analysis = Analysis::new(&graph, &set.readings);
+        let analysis = Analysis::new(&graph, set.readings);
         let mut found = findings(&graph, &analysis);
         found.extend(conflicts(&graph, &analysis));
         found.retain(|one| {

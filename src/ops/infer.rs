@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::analyse::{Analysis, Completion, Dependency, completed};
-use crate::graph::Node;
-use crate::load::Loaded;
+use crate::graph::{MigrationGraph, Node};
 use crate::model::MigrationId;
-use crate::parse::with_dependencies;
+use crate::parse::{Readings, with_dependencies};
 
 /// What is implied, for all migrations.
 #[derive(Debug)]
@@ -48,11 +47,14 @@ pub struct FileError {
     pub reason: io::Error,
 }
 
-/// Infers the dependencies of `loaded`, which was read to
-/// [`crate::parse::Depth::Meaning`]. Writes nothing.
-pub fn infer(loaded: &Loaded, completion: Completion) -> Result<Inference, FileError> {
-    let graph = &loaded.graph;
-    let analysis = Analysis::new(graph, &loaded.readings);
+/// Infers the dependencies of `graph`, of which [`crate::parse::Depth::Meaning`] made
+/// `readings`. Writes nothing.
+pub fn infer(
+    graph: &MigrationGraph,
+    readings: Readings,
+    completion: Completion,
+) -> Result<Inference, FileError> {
+    let analysis = Analysis::new(graph, readings);
     let dependencies = completed(graph, &analysis, completion);
     let mut changes = Vec::new();
     for node in graph.nodes() {

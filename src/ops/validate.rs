@@ -18,14 +18,15 @@ const SHOWN: usize = 8;
 /// sorted by file and place.
 /// Rules have the levels that `options` give, and comments in the files are heeded.
 pub fn validate(loaded: Loaded, options: &LintOptions) -> Diagnostics {
-    let analysis = Analysis::new(&loaded.graph, &loaded.readings);
+    let Loaded { graph, readings, warnings } = loaded;
+    let mut found = warnings;
+    found.extend(lint(&graph, &readings, options));
+    let analysis = Analysis::new(&graph, readings);
     let (told, apart) =
-        rayon::join(|| findings(&loaded.graph, &analysis), || conflicts(&loaded.graph, &analysis));
-    let mut found = loaded.warnings;
+        rayon::join(|| findings(&graph, &analysis), || conflicts(&graph, &analysis));
     found.extend(told);
     found.extend(apart);
-    found.extend(lint(&loaded.graph, &loaded.readings, options));
-    let mut ignores = Ignores::of(&loaded.graph);
+    let mut ignores = Ignores::of(&graph);
     let mut found = ignores.filter(found);
     found.extend(ignores.leftover(&options.rules));
     let mut found = options.rules.apply(found);

@@ -9,13 +9,16 @@ use crate::model::{
 };
 use crate::sql::Reading;
 
+/// What scripts say, by migration.
+pub type Readings = BTreeMap<MigrationId, Vec<Reading>>;
+
 /// All files of a directory, each with its dependencies declared or assumed.
 #[derive(Debug, Default)]
 pub struct DeclaredSet {
     /// What parsed, in the order of the files.
     pub migrations: Vec<Migration>,
     /// What their up scripts say, at [`super::Depth::Meaning`].
-    pub readings: BTreeMap<MigrationId, Vec<Reading>>,
+    pub readings: Readings,
     /// What did not, but has an id that others may name.
     pub broken: Vec<BrokenFile>,
     /// Everything that is wrong with the files by themselves.

@@ -16,7 +16,7 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use declared::{BrokenFile, DeclaredSet, Unlisted, settle};
+pub use declared::{BrokenFile, DeclaredSet, Readings, Unlisted, settle};
 pub use rewrite::with_dependencies;
 pub use value::parse_timeout;
 

@@ -17,14 +17,14 @@ pub struct Reading {
     /// From its first token to its last.
     pub span: Span,
     /// What it does, in order.
-    pub acts: Vec<Act>,
+    pub acts: Box<[Act]>,
 }
 
 /// One thing that a statement does.
 #[derive(Clone, Debug)]
 pub enum Act {
     /// Rows, functions and types are used: a query or a change of rows.
-    Use(Uses),
+    Use(Box<Uses>),
     /// A function is called, with these arguments.
     Call(Call),
     /// A table is made.
@@ -54,7 +54,7 @@ pub enum Act {
     /// An object moves to another schema.
     SetSchema(Moving),
     /// An object other than a relation is changed.
-    Alter(Alteration),
+    Alter(Box<Alteration>),
     /// Rows of tables are removed at once.
     Truncate(TableList),
     /// Tables are locked, analysed, reindexed …
@@ -73,6 +73,12 @@ pub enum Act {
     Barrier(&'static str, Span),
     /// What it does is not known, and why.
     Opaque(&'static str, Span),
+}
+
+impl From<Uses> for Act {
+    fn from(uses: Uses) -> Self {
+        Self::Use(Box::new(uses))
+    }
 }
 
 impl Act {
@@ -247,9 +253,9 @@ pub struct NewTable {
     /// `TEMP`: nobody else sees it.
     pub temporary: bool,
     /// Its columns, without inherited ones.
-    pub columns: Vec<NewColumn>,
+    pub columns: Box<[NewColumn]>,
     /// Constraints that are written on their own.
-    pub constraints: Vec<NewConstraint>,
+    pub constraints: Box<[NewConstraint]>,
     /// Tables it inherits from.
     pub inherits: Vec<QName>,
     /// The table it is a partition of.
@@ -278,7 +284,7 @@ pub struct NewColumn {
     /// `NOT NULL`, `PRIMARY KEY` or `serial`.
     pub not_null: bool,
     /// Its constraints.
-    pub constraints: Vec<NewConstraint>,
+    pub constraints: Box<[NewConstraint]>,
     /// What its default, its generated value and its checks refer to.
     pub uses: Uses,
 }
@@ -344,7 +350,7 @@ pub struct AlterRelation {
     /// `ONLY`: its children are left alone.
     pub only: bool,
     /// What is changed, in order.
-    pub changes: Vec<Change>,
+    pub changes: Box<[Change]>,
 }
 
 /// One change of a relation.
@@ -409,7 +415,7 @@ pub enum Change {
         span: Span,
     },
     /// Something else, under this lock.
-    Other(LockMode, Uses, Span),
+    Other(LockMode, Box<Uses>, Span),
 }
 
 /// A column or constraint that goes.

@@ -166,12 +166,13 @@ fn survive(files: &[Vec<u8>], unlisted: Unlisted) -> usize {
         let set = settle(parsed.collect(), unlisted);
         set.diagnostics.iter().for_each(assert_inside);
         let Ok(graph) = graph::build(set.migrations, &set.broken) else { return 0 };
-        let analysis = Analysis::new(&graph, &set.readings);
+        let number = set.readings.len();
+        let analysis = Analysis::new(&graph, set.readings);
         findings(&graph, &analysis).iter().for_each(assert_inside);
         for strictness in [Strictness::Strict, Strictness::Relaxed] {
             infer(analysis.footprints(), strictness);
         }
-        set.readings.len()
+        number
     })
 }
 

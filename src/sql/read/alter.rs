@@ -74,7 +74,7 @@ impl Reader<'_> {
 
     fn change(self, kind: Kind, node: &SyntaxNode) -> Change {
         let span = self.span(node);
-        let other = |lock| Change::Other(lock, self.uses(node), span);
+        let other = |lock| Change::Other(lock, Box::new(self.uses(node)), span);
         let found = match node.kind() {
             S::ADD_COLUMN => self.column(node).map(|column| Change::AddColumn {
                 column: Box::new(column),
@@ -231,7 +231,8 @@ impl Reader<'_> {
             AlteredAspect::Definition
         };
         let uses = self.uses(&action);
-        Some(Act::Alter(Alteration { kind, name, on, lock: AccessExclusive, aspect, uses }))
+        let alteration = Alteration { kind, name, on, lock: AccessExclusive, aspect, uses };
+        Some(Act::Alter(Box::new(alteration)))
     }
 
     /// What a statement is about: the first object that it names.

@@ -80,7 +80,7 @@ impl Reader<'_> {
                     acts.push(Act::Perhaps(inside));
                 }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
-                    acts.push(Act::Use(self.uses(&node)));
+                    acts.push(self.uses(&node).into());
                     acts.extend(self.calls(&node, known));
                 }
                 S::ERROR => self.misread(&node, acts),
@@ -125,7 +125,7 @@ impl Reader<'_> {
         let Some(query) = child(node, S::PLPGSQL_EXPR) else { return };
         let texts = sole_target(&query).and_then(|expression| known.texts(&expression));
         let Some(texts) = texts.filter(|_| self.depth < MAX_DEPTH) else {
-            acts.push(Act::Use(self.uses(&query)));
+            acts.push(self.uses(&query).into());
             acts.push(Act::Opaque(DYNAMIC, span));
             return;
         };

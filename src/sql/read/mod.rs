@@ -58,7 +58,7 @@ impl Reader<'_> {
         if calls && calls_now(node.kind()) {
             acts.extend(self.calls(node, &Variables::default()));
         }
-        Reading { span: self.span(node), acts }
+        Reading { span: self.span(node), acts: acts.into() }
     }
 
     fn span(self, node: &SyntaxNode) -> Span {
@@ -101,7 +101,7 @@ impl Reader<'_> {
         if node.kind() == S::ALTER_DEFAULT_PRIVILEGES {
             let schemas = self.names_below(node, S::SCHEMA_REF).into_iter();
             let objects: Vec<_> = schemas.map(|name| (Kind::Schema, name)).collect();
-            acts.push(Act::Use(Uses { objects, ..Uses::default() }));
+            acts.push(Uses { objects, ..Uses::default() }.into());
         }
         let names = match node.kind() {
             S::SET_ROLE | S::SET_SESSION_AUTH | S::ALTER_DEFAULT_PRIVILEGES => {
@@ -123,7 +123,7 @@ impl Reader<'_> {
         }
         let objects = names.into_iter().map(|name| (Kind::Role, name)).collect::<Vec<_>>();
         if !objects.is_empty() {
-            acts.push(Act::Use(Uses { objects, ..Uses::default() }));
+            acts.push(Uses { objects, ..Uses::default() }.into());
         }
     }
 

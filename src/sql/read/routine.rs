@@ -79,7 +79,7 @@ impl Reader<'_> {
         }
         if let Some(expression) = child(node, S::RETURN_STMT) {
             let uses = self.uses(&expression);
-            return Body { acts: vec![Act::Use(uses.clone())], checked: uses };
+            return Body { acts: vec![uses.clone().into()], checked: uses };
         }
         match language(node).as_deref() {
             Some("plpgsql") => self.plpgsql_body(node, given),

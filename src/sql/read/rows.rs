@@ -20,7 +20,7 @@ impl Reader<'_> {
             S::LOCK => acts.push(self.lock(node)),
             S::VACUUM | S::ANALYZE => acts.push(self.measure(node)),
             S::CLUSTER => {
-                acts.push(Act::Use(self.uses_without(node, &[S::TABLE_NAME_REF])));
+                acts.push(self.uses_without(node, &[S::TABLE_NAME_REF]).into());
                 acts.push(self.measure(node));
             }
             S::REINDEX => self.reindex(node, acts),
@@ -36,7 +36,7 @@ impl Reader<'_> {
                 if self.depth == 0 && !uses.changes() {
                     uses.lists = None;
                 }
-                acts.push(Act::Use(uses));
+                acts.push(uses.into());
             }
         }
     }
@@ -46,7 +46,7 @@ impl Reader<'_> {
         uses.objects.retain(|(kind, _)| *kind != Kind::Routine);
         let called = self.name_in(node, S::PROCEDURE_NAME_REF);
         uses.objects.extend(called.map(|name| (Kind::Routine, name)));
-        Act::Use(uses)
+        uses.into()
     }
 
     /// `EXPLAIN` plans a statement, and with `ANALYZE` executes it.
@@ -69,7 +69,7 @@ impl Reader<'_> {
                 acts.push(Act::CreateTable(Box::new(NewTable::of_query(name, query, columns))));
             }
             // The first row is taken.
-            None => acts.push(Act::Use(Uses { picks: true, ..query })),
+            None => acts.push(Uses { picks: true, ..query }.into()),
         }
     }
 
@@ -191,7 +191,7 @@ impl Reader<'_> {
     pub(super) fn inner_statements(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
         for inner in node.children() {
             match inner.kind() {
-                S::RETURN_STMT => acts.push(Act::Use(self.uses(&inner))),
+                S::RETURN_STMT => acts.push(self.uses(&inner).into()),
                 S::EMPTY_STMT => {}
                 _ => self.statement(&inner, acts),
             }
@@ -221,7 +221,7 @@ impl NewTable {
             if_not_exists: false,
             temporary: false,
             columns: columns.unwrap_or_default().into_iter().map(column).collect(),
-            constraints: Vec::new(),
+            constraints: Box::default(),
             inherits: Vec::new(),
             partition_of: None,
             takes_the_rest: false,

@@ -32,14 +32,14 @@ impl Reader<'_> {
 
     fn comment(self, node: &SyntaxNode) -> Option<Act> {
         let comment = |kind, name, on| {
-            Act::Alter(Alteration {
+            Act::Alter(Box::new(Alteration {
                 kind,
                 name,
                 on,
                 lock: LockMode::ShareUpdateExclusive,
                 aspect: AlteredAspect::Comment,
                 uses: Uses::default(),
-            })
+            }))
         };
         if let Some(column) = find(node, S::QUALIFIED_COLUMN_NAME_REF) {
             let mut parts = idents(&column);

@@ -21,7 +21,7 @@ pub(super) fn plain_column(name: Ident, span: Span) -> NewColumn {
         ty: None,
         filled: Filled::Null,
         not_null: false,
-        constraints: Vec::new(),
+        constraints: Box::default(),
         uses: Uses::default(),
     }
 }
