@@ -140,15 +140,25 @@ fn analysis() {
             let mut bare = Command::new(&program);
             measured(bare.arg("--bench").arg(format!("--{what}={}", dir.path().display())))
         };
+        let cache = tempfile::tempdir().expect("a directory for the cache");
         let ours = |args: &[&str]| {
-            measured(migraph(PROGRAM.as_ref(), dir.path()).args(args).arg("--offline"))
+            let mut migraph = migraph(PROGRAM.as_ref(), dir.path());
+            measured(migraph.env("XDG_CACHE_HOME", cache.path()).args(args).arg("--offline"))
         };
         let all = [
-            ("validate", &["validate"][..]),
-            ("infer", &["infer", "--format", "json"]),
-            ("plan", &["plan", "--format", "json"]),
+            ("validate --no-cache", &["validate", "--no-cache"][..]),
+            ("infer --no-cache", &["infer", "--no-cache", "--format", "json"]),
+            ("plan --no-cache", &["plan", "--no-cache", "--format", "json"]),
+            ("validate again", &["validate"]),
+            ("infer again", &["infer", "--format", "json"]),
+            ("plan again", &["plan", "--format", "json"]),
             ("plan --trust-declared", &["plan", "--trust-declared", "--format", "json"]),
         ];
+        let first = ours(&["validate"]);
+        println!(
+            "analysis: {count} files, the first run: {} of processor time",
+            shown(first.processor)
+        );
         let rounds: Vec<Vec<Cost>> = (0..rounds)
             .map(|_| {
                 let parsers = [parser("bare"), parser("verdict")].into_iter();

@@ -22,7 +22,12 @@ fn main() {
     workload::write(dir.path(), &files).expect("room for the files");
     let paths: Vec<PathBuf> = files.iter().map(|file| workload::path(dir.path(), file)).collect();
     let loaded = |depth| {
-        let options = LoadOptions { dir: dir.path().to_owned(), unlisted: Unlisted::Refuse, depth };
+        let options = LoadOptions {
+            dir: dir.path().to_owned(),
+            unlisted: Unlisted::Refuse,
+            depth,
+            cache: None,
+        };
         load(&options).expect("the generated files are valid")
     };
 

@@ -10,6 +10,7 @@
 //! list, and everything down to [`engine`] is pure (`tests/layering.rs`).
 
 pub mod analyse;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::cache::{Cache, MIN_FILES};
 use crate::graph::{self, MigrationGraph};
 use crate::model::{Code, Diagnostic, Diagnostics, Migration, Place, Source, shown_path};
-use crate::parse::{self, BrokenFile, DeclaredSet, Depth, ParsedFile, Readings, Unlisted};
+use crate::parse::{
+    self, BrokenFile, DeclaredSet, Depth, Memory, NoMemory, ParsedFile, Readings, Unlisted,
+};
 use crate::syntax::on_large_stack;
 
 /// Larger files are refused: offsets are kept in 32 bits, and PostgreSQL takes
@@ -29,6 +32,9 @@ pub struct LoadOptions {
     pub unlisted: Unlisted,
     /// How closely each script is looked at.
     pub depth: Depth,
+    /// The user's cache directory, where what is read of the scripts may come from an
+    /// earlier run and is kept for a later one; `None` when neither is wanted.
+    pub cache: Option<PathBuf>,
 }
 
 /// A directory that can be planned.
@@ -84,7 +90,14 @@ pub fn around_broken(options: &LoadOptions) -> Option<Loaded> {
 fn parsed(options: &LoadOptions) -> Result<DeclaredSet, Diagnostics> {
     let files = files(&options.dir)?;
     let depth = options.depth;
-    let parsed = on_large_stack(|| files.into_par_iter().map(|file| read(file, depth)).collect());
+    let worth_it = depth == Depth::Meaning && files.len() >= MIN_FILES;
+    let caches = options.cache.as_ref().filter(|_| worth_it);
+    let cache = caches.and_then(|caches| Cache::of(&options.dir, caches));
+    let memory = cache.as_ref().map_or(&NoMemory as &dyn Memory, |cache| cache);
+    let parsed =
+        on_large_stack(|| files.into_par_iter().map(|file| read(file, depth, memory)).collect());
+    // Where it cannot be kept, the next run takes as long as this one: no more than that.
+    cache.map_or(Ok(()), Cache::save).unwrap_or_default();
     Ok(parse::settle(parsed, options.unlisted))
 }
 
@@ -194,9 +207,9 @@ fn unreadable(source: &Arc<Source>, (reason, help): Refusal) -> Diagnostic {
         .help(help)
 }
 
-fn read(path: PathBuf, depth: Depth) -> ParsedFile {
+fn read(path: PathBuf, depth: Depth, memory: &dyn Memory) -> ParsedFile {
     match bytes_of(&path) {
-        Ok(bytes) => parse::parse(path, bytes, depth),
+        Ok(bytes) => parse::parse_with(path, bytes, depth, memory),
         Err(refusal) => {
             let source = Arc::new(Source::new(path, ""));
             let problem = unreadable(&source, refusal);

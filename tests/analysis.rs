@@ -57,7 +57,8 @@ fn what_is_kept_apart_for_two_reasons_of_one_name_is_told_once() {
 #[test]
 fn each_inferred_dependency_of_the_sample_is_missed_when_it_is_gone() {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let options = LoadOptions { dir, unlisted: Unlisted::Refuse, depth: Depth::Meaning };
+    let options =
+        LoadOptions { dir, unlisted: Unlisted::Refuse, depth: Depth::Meaning, cache: None };
     let loaded = load(&options).unwrap();
     let analysis = Analysis::new(&loaded.graph, loaded.readings);
     let inferred = infer(analysis.footprints(), Strictness::Relaxed);

@@ -127,6 +127,7 @@ fn read(dir: &str) -> String {
         dir: repository().join(dir),
         unlisted: Unlisted::Refuse,
         depth: Depth::Syntax,
+        cache: None,
     };
     let graph = load(&options).unwrap().graph;
     let mut out = String::new();

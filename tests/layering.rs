@@ -9,9 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room of the house, each behind those it may use.
-const LAYERS: [&str; 21] = [
-    "model", "suggest", "syntax", "sql", "parse", "graph", "load", "git", "analyse", "lint",
-    "import", "plan", "engine", // Above: pure, files aside. Below: a runtime and a database.
+const LAYERS: [&str; 22] = [
+    "model", "suggest", "syntax", "sql", "parse", "graph", "cache", "load", "git", "analyse",
+    "lint", "import", "plan",
+    "engine", // Above: pure, files aside. Below: a runtime and a database.
     "postgres", "exec", "ops", "report", "config", "exit", "cli", "lib",
 ];
 

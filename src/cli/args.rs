@@ -67,6 +67,9 @@ pub(super) struct Global {
     /// Read each file without a header as depending on the one before it
     #[arg(long, global = true)]
     pub(super) assume_chain: bool,
+    /// Read every script anew, and keep nothing of it for the next run
+    #[arg(long, global = true)]
+    pub(super) no_cache: bool,
     /// When to use colours; NO_COLOR is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: ColorChoice,

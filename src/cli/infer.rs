@@ -6,8 +6,9 @@ use super::args::{Format, Global, InferArgs, OrderArg};
 use super::error::{CliError, warnings};
 use super::setup;
 use crate::analyse::{Completion, Strictness};
+use crate::config::Environment;
 use crate::exit::Exit;
-use crate::load::Loaded;
+use crate::load::{LoadOptions, Loaded, load};
 use crate::ops;
 use crate::parse::{Depth, Unlisted};
 use crate::report::document::{Document, InferBody};
@@ -19,9 +20,14 @@ fn here() -> PathBuf {
     Path::new(".").canonicalize().unwrap_or_else(|_| PathBuf::from("/"))
 }
 
-pub(super) fn run(global: &Global, args: &InferArgs) -> Result<Exit, CliError> {
-    let loaded = setup::files_with(global, Depth::Meaning, Unlisted::Nothing)?;
-    let Loaded { graph, readings, warnings: found } = loaded;
+pub(super) fn run(
+    global: &Global,
+    args: &InferArgs,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
+    let options = setup::looked_at(global, environment, Depth::Meaning);
+    let options = LoadOptions { unlisted: Unlisted::Nothing, ..options };
+    let Loaded { graph, readings, warnings: found } = load(&options).map_err(CliError::Files)?;
     let completion = Completion {
         strictness: match args.order {
             OrderArg::Strict => Strictness::Strict,

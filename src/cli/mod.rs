@@ -131,7 +131,8 @@ fn dispatch(args: Args, environment: &Environment, file: &ConfigFile) -> Exit {
         }
         Verb::Infer(verb) => {
             let form = Form::from(verb.format);
-            infer::run(&args.global, &verb).unwrap_or_else(|it| it.report("infer", form))
+            infer::run(&args.global, &verb, environment)
+                .unwrap_or_else(|it| it.report("infer", form))
         }
         Verb::Repair(verb) => {
             let form = Form::from(verb.format);

@@ -5,7 +5,7 @@ use super::error::{CliError, warnings};
 use super::setup;
 use crate::config::Environment;
 use crate::exit::Exit;
-use crate::load::Loaded;
+use crate::load::{Loaded, load};
 use crate::ops::{self, PlanOptions};
 use crate::parse::Depth;
 use crate::report::document::{Document, PlanBody};
@@ -18,7 +18,8 @@ pub(super) fn run(
 ) -> Result<Exit, CliError> {
     // Nothing will be run: what the headers say is read without the parser.
     let depth = if args.trust_declared { Depth::Tokens } else { Depth::Meaning };
-    let Loaded { graph, readings, warnings: found } = setup::files(global, depth)?;
+    let options = setup::looked_at(global, environment, depth);
+    let Loaded { graph, readings, warnings: found } = load(&options).map_err(CliError::Files)?;
     let graph = &graph;
     let options = PlanOptions {
         wanted: ops::wanted(graph, &args.target).map_err(CliError::Targets)?,

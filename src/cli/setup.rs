@@ -8,38 +8,30 @@ use tokio::runtime::{Builder, Runtime};
 use super::args::Global;
 use super::error::CliError;
 use crate::config::{self, Environment};
-use crate::load::{self, LoadOptions, Loaded, load};
+use crate::load::{LoadOptions, Loaded, load};
 use crate::parse::{Depth, Unlisted};
 use crate::plan::Timings;
 use crate::postgres::{ConnectError, Ledger, Target, Waiting};
 use crate::report::progress::Verbosity;
 use crate::report::{output, waiting};
 
-/// Loads the migrations directory.
+/// Loads the migrations directory, and reads every file of it.
 pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
-    files_with(global, depth, unlisted(global))
+    let dir = global.dir.clone();
+    let options = LoadOptions { dir, unlisted: unlisted(global), depth, cache: None };
+    load(&options).map_err(CliError::Files)
+}
+
+/// How a directory is loaded that is only looked at: what was read of it the last time
+/// need not be read again.
+pub(super) fn looked_at(global: &Global, environment: &Environment, depth: Depth) -> LoadOptions {
+    let cache = environment.cache_dir().filter(|_| !global.no_cache);
+    LoadOptions { dir: global.dir.clone(), unlisted: unlisted(global), depth, cache }
 }
 
 /// What to take a file for that says nothing about its dependencies.
 pub(super) fn unlisted(global: &Global) -> Unlisted {
     if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse }
-}
-
-/// Loads the migrations directory, taking files without dependencies for what
-/// `unlisted` says.
-pub(super) fn files_with(
-    global: &Global,
-    depth: Depth,
-    unlisted: Unlisted,
-) -> Result<Loaded, CliError> {
-    let dir = global.dir.clone();
-    load(&LoadOptions { dir, unlisted, depth }).map_err(CliError::Files)
-}
-
-/// What is left of the migrations directory when some files are broken.
-pub(super) fn files_around_broken(global: &Global, depth: Depth) -> Option<Loaded> {
-    let unlisted = if global.assume_chain { Unlisted::Chain } else { Unlisted::Refuse };
-    load::around_broken(&LoadOptions { dir: global.dir.clone(), unlisted, depth })
 }
 
 /// The database, when one is set and `--offline` is not.

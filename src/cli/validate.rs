@@ -10,7 +10,7 @@ use crate::config::{ConfigFile, Environment};
 use crate::exit::Exit;
 use crate::git;
 use crate::lint::LintOptions;
-use crate::load::{self, Loaded};
+use crate::load::{self, LoadOptions, Loaded};
 use crate::model::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ops;
 use crate::parse::{Depth, parse_timeout};
@@ -33,12 +33,10 @@ pub(super) fn run(
         output::data(&rules::list(&options.rules));
         return Ok(Exit::Done);
     }
-    let (migrations, found) = match setup::files(global, Depth::Meaning) {
+    let directory = setup::looked_at(global, settings.0, Depth::Meaning);
+    let (migrations, found) = match load::load(&directory) {
         Ok(loaded) => (Some(loaded.graph.len()), check(global, args, &options, loaded)?),
-        Err(CliError::Files(found)) => {
-            (None, and_the_rest(global, &options, options.rules.apply(found)))
-        }
-        Err(other) => return Err(other),
+        Err(found) => (None, and_the_rest(&directory, &options, options.rules.apply(found))),
     };
     let wanted = wanted(global, &args.files)?;
     let found = touching(found, &wanted);
@@ -92,8 +90,12 @@ fn options((environment, file): (&Environment, &ConfigFile)) -> LintOptions {
 }
 
 /// A broken file is no reason to leave the others unread.
-fn and_the_rest(global: &Global, options: &LintOptions, mut found: Diagnostics) -> Diagnostics {
-    let rest = setup::files_around_broken(global, Depth::Meaning);
+fn and_the_rest(
+    directory: &LoadOptions,
+    options: &LintOptions,
+    mut found: Diagnostics,
+) -> Diagnostics {
+    let rest = load::around_broken(directory);
     let around = |loaded| ops::validate_around_broken(loaded, options);
     found.extend(rest.into_iter().flat_map(around));
     Diagnostic::sort(&mut found);

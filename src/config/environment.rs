@@ -61,14 +61,21 @@ impl Environment {
 
     /// Where an ephemeral server finds its binaries and keeps its template.
     pub fn ephemeral(&self) -> Options {
-        let home_cache = || self.get("HOME").map(|home| Path::new(home).join(".cache"));
         Options {
             pg_bin: self.get("MIGRAPH_PG_BIN").map(PathBuf::from),
             path: self.get("PATH").map(OsString::from),
-            cache_dir: self.get("XDG_CACHE_HOME").map(PathBuf::from).or_else(home_cache),
+            cache_dir: self.cache_dir(),
             temp_dir: self.get("TMPDIR").map(PathBuf::from),
             ..Options::default()
         }
+    }
+
+    /// Where the user's programs keep what they can make again
+    /// (<https://specifications.freedesktop.org/basedir-spec/latest/>).
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        let home = || self.get("HOME").map(|home| Path::new(home).join(".cache"));
+        let named = self.get("XDG_CACHE_HOME").map(PathBuf::from);
+        named.filter(|dir| dir.is_absolute()).or_else(home)
     }
 
     /// The value of `name`, unless it is empty.

@@ -7,6 +7,7 @@ mod checksum;
 mod cut;
 mod declared;
 mod header;
+mod memory;
 mod rewrite;
 mod script;
 mod sections;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use declared::{BrokenFile, DeclaredSet, Readings, Unlisted, settle};
+pub use memory::{Memory, NoMemory, Purpose};
 pub use rewrite::with_dependencies;
 pub use value::parse_timeout;
 
@@ -72,8 +74,14 @@ pub enum Depth {
 
 /// Parses the bytes of the file at `path`.
 pub fn parse(path: PathBuf, bytes: Vec<u8>, depth: Depth) -> ParsedFile {
+    parse_with(path, bytes, depth, &NoMemory)
+}
+
+/// Parses the bytes of the file at `path`; scripts that `memory` recalls are not read
+/// again.
+pub fn parse_with(path: PathBuf, bytes: Vec<u8>, depth: Depth, memory: &dyn Memory) -> ParsedFile {
     match text::normalise(path, bytes) {
-        Ok(source) => parse_source(&Arc::new(source), depth),
+        Ok(source) => parse_source(&Arc::new(source), depth, memory),
         Err(unreadable) => unreadable,
     }
 }
@@ -120,7 +128,7 @@ fn id_of(source: &Arc<Source>) -> Result<MigrationId, Diagnostic> {
     })
 }
 
-fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
+fn parse_source(source: &Arc<Source>, depth: Depth, memory: &dyn Memory) -> ParsedFile {
     let lexed = syntax::lex(source.text());
     let mut diagnostics = Diagnostics::new();
     let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
@@ -133,7 +141,8 @@ fn parse_source(source: &Arc<Source>, depth: Depth) -> ParsedFile {
     let (header, mut declaration) = header::parse(source, &sections.header, &mut note);
     let depth = if breaks_off(&diagnostics, &sections.header) { Depth::Tokens } else { depth };
     let mut note = |diagnostic: Diagnostic| diagnostics.push(diagnostic);
-    let context = script::Context { source, lexed: &lexed, mode: header.transaction, depth };
+    let context =
+        script::Context { source, lexed: &lexed, mode: header.transaction, depth, memory };
     let (up, readings) = match script::parse(context, sections.up, &mut note) {
         Some((up, readings)) => (Some(up), readings),
         None => (None, Vec::new()),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::cut::{Cut, cut};
-use super::{Depth, checksum};
+use super::{Depth, Memory, Purpose, checksum};
 use crate::model::{
     Code, Diagnostic, Execution, Place, Script, Source, Span, Statement, TransactionMode,
 };
 use crate::sql::{self, Reading};
-use crate::syntax::{self, Lexed, SyntaxError, Token, TokenKind, Tree};
+use crate::syntax::{self, Lexed, SyntaxError, Token, TokenKind};
 
 /// At most so many syntax errors are shown of one script: behind the first ones
 /// stand mostly their consequences.
@@ -21,6 +21,7 @@ pub(super) struct Context<'a> {
     pub(super) lexed: &'a Lexed,
     pub(super) mode: TransactionMode,
     pub(super) depth: Depth,
+    pub(super) memory: &'a dyn Memory,
 }
 
 /// Parses the script in `span`, and says what it says where that was wanted; `None`
@@ -99,15 +100,29 @@ fn understand(
     if !judged && !read {
         return Vec::new();
     }
-    let tree = syntax::parse(context.source.slice(span));
-    if judged {
-        let errors = tree.as_ref().map_or_else(|error| vec![error.clone()], Tree::errors);
-        syntax_problems(context.source, (span, statements), errors, note);
+    let text = context.source.slice(span);
+    let purpose = if read { Purpose::Meaning } else { Purpose::Verdict };
+    if let Some(readings) = context.memory.recall(text, purpose).filter(|_| judged) {
+        return readings;
     }
-    match tree {
-        Ok(tree) if read => sql::read(&tree),
+    let tree = syntax::parse(text);
+    let errors = match &tree {
+        Ok(tree) if judged => tree.errors(),
+        Ok(_) => Vec::new(),
+        Err(error) => vec![error.clone()],
+    };
+    let readings = match &tree {
+        Ok(tree) if read => sql::read(tree),
         _ => Vec::new(),
+    };
+    if !judged {
+        return readings;
     }
+    if errors.is_empty() {
+        context.memory.remember(text, purpose, &readings);
+    }
+    syntax_problems(context.source, (span, statements), errors, note);
+    readings
 }
 
 fn syntax_problems(

@@ -6,13 +6,16 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::kind::Kind;
 use super::lock::LockMode;
 use super::name::{Ident, QName};
+use super::reason::{Reason, reread};
 use crate::model::Span;
 
 /// One statement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
     /// From its first token to its last.
     pub span: Span,
@@ -21,7 +24,7 @@ pub struct Reading {
 }
 
 /// One thing that a statement does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Act {
     /// Rows, functions and types are used: a query or a change of rows.
     Use(Box<Uses>),
@@ -70,9 +73,9 @@ pub enum Act {
     /// What happens only under a condition.
     Perhaps(Vec<Act>),
     /// It must run alone, and why.
-    Barrier(&'static str, Span),
+    Barrier(#[serde(deserialize_with = "reread")] Reason, Span),
     /// What it does is not known, and why.
-    Opaque(&'static str, Span),
+    Opaque(#[serde(deserialize_with = "reread")] Reason, Span),
 }
 
 impl From<Uses> for Act {
@@ -101,7 +104,7 @@ impl Act {
 }
 
 /// What a query or an expression refers to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Uses {
     /// Tables and views.
     pub relations: Vec<RelationUse>,
@@ -174,7 +177,7 @@ impl Uses {
 }
 
 /// A table or view in a query.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RelationUse {
     /// Its name.
     pub name: QName,
@@ -187,7 +190,7 @@ pub struct RelationUse {
 }
 
 /// What a statement does to the rows of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowAccess {
     /// Reads them.
     Read,
@@ -211,7 +214,7 @@ pub enum RowAccess {
 }
 
 /// Which columns of a new row are given a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Given {
     /// All of them, or nobody knows.
     All,
@@ -229,7 +232,7 @@ impl RelationUse {
 }
 
 /// A column in an expression, or what may be one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ColumnUse {
     /// The table or alias before it, when there is one.
     pub table: Option<Ident>,
@@ -242,7 +245,7 @@ pub struct ColumnUse {
 }
 
 /// `CREATE TABLE` in all its forms.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewTable {
     /// Its name.
     pub name: QName,
@@ -271,7 +274,7 @@ pub struct NewTable {
 }
 
 /// A column of a new table, or one that is added.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewColumn {
     /// Its name.
     pub name: Ident,
@@ -290,7 +293,7 @@ pub struct NewColumn {
 }
 
 /// What a row gets in a column that it does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filled {
     /// NULL.
     Null,
@@ -303,7 +306,7 @@ pub enum Filled {
 }
 
 /// A constraint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewConstraint {
     /// Its name, if one is given.
     pub name: Option<Ident>,
@@ -322,7 +325,7 @@ pub struct NewConstraint {
 }
 
 /// What a constraint demands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ConstraintKind {
     /// `PRIMARY KEY`; perhaps over an index that is there.
     Primary(Option<Ident>),
@@ -339,7 +342,7 @@ pub enum ConstraintKind {
 }
 
 /// `ALTER TABLE` and its like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlterRelation {
     /// What it says the relation is.
     pub kind: Kind,
@@ -354,7 +357,7 @@ pub struct AlterRelation {
 }
 
 /// One change of a relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A column is added.
     AddColumn {
@@ -419,7 +422,7 @@ pub enum Change {
 }
 
 /// A column or constraint that goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
     /// Its name.
     pub name: Ident,
@@ -432,7 +435,7 @@ pub struct Member {
 }
 
 /// `ALTER COLUMN`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ColumnChange {
     /// The column.
     pub name: Ident,
@@ -445,7 +448,7 @@ pub struct ColumnChange {
 }
 
 /// What of a column is changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ColumnAspect {
     /// Its type.
     Type(Option<QName>),
@@ -462,7 +465,7 @@ pub enum ColumnAspect {
 }
 
 /// `CREATE INDEX`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword of the statement")]
 pub struct NewIndex {
     /// Its name, if one is given.
@@ -488,7 +491,7 @@ pub struct NewIndex {
 }
 
 /// `CREATE VIEW`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewView {
     /// Its name.
     pub name: QName,
@@ -507,7 +510,7 @@ pub struct NewView {
 }
 
 /// `CREATE FUNCTION` and its like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewRoutine {
     /// Its name.
     pub name: QName,
@@ -528,7 +531,7 @@ pub struct NewRoutine {
 }
 
 /// Where a function looks names up: `SET search_path` behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum OwnPath {
     /// Here.
     Fixed(SearchPath),
@@ -539,7 +542,7 @@ pub enum OwnPath {
 }
 
 /// A call of a function that is executed now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Call {
     /// The function.
     pub name: QName,
@@ -548,7 +551,7 @@ pub struct Call {
 }
 
 /// What a function is given.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Argument {
     /// `name => value`.
     pub name: Option<Ident>,
@@ -557,7 +560,7 @@ pub struct Argument {
 }
 
 /// `CREATE TYPE` or `CREATE DOMAIN`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewType {
     /// Its name.
     pub name: QName,
@@ -572,7 +575,7 @@ pub struct NewType {
 }
 
 /// `CREATE SEQUENCE`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewSequence {
     /// Its name.
     pub name: QName,
@@ -585,7 +588,7 @@ pub struct NewSequence {
 }
 
 /// `ALTER TYPE … ADD VALUE` or `RENAME VALUE`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EnumChange {
     /// The enum.
     pub ty: QName,
@@ -598,7 +601,7 @@ pub struct EnumChange {
 }
 
 /// Anything that is made and has no form of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Creation {
     /// What it is.
     pub kind: Kind,
@@ -622,7 +625,7 @@ pub struct Creation {
 }
 
 /// `DROP`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Removal {
     /// What they are.
     pub kind: Kind,
@@ -641,7 +644,7 @@ pub struct Removal {
 }
 
 /// `RENAME TO` of anything but a relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Renaming {
     /// What it is.
     pub kind: Kind,
@@ -654,7 +657,7 @@ pub struct Renaming {
 }
 
 /// `SET SCHEMA` of anything but a relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Moving {
     /// What it is.
     pub kind: Kind,
@@ -665,7 +668,7 @@ pub struct Moving {
 }
 
 /// `ALTER` of anything but a relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Alteration {
     /// What it is.
     pub kind: Kind,
@@ -682,7 +685,7 @@ pub struct Alteration {
 }
 
 /// What of an object is changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlteredAspect {
     /// What it is.
     Definition,
@@ -693,7 +696,7 @@ pub enum AlteredAspect {
 }
 
 /// Tables by name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TableList {
     /// The tables.
     pub names: Vec<QName>,
@@ -704,7 +707,7 @@ pub struct TableList {
 }
 
 /// Tables that are locked without a change of their definition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Locking {
     /// The tables, or indexes.
     pub names: Vec<QName>,
@@ -717,7 +720,7 @@ pub struct Locking {
 }
 
 /// Why tables are locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Maintenance {
     /// `LOCK TABLE`.
     Lock,
@@ -732,7 +735,7 @@ pub enum Maintenance {
 }
 
 /// `GRANT` or `REVOKE`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// False for `REVOKE`.
     pub give: bool,
@@ -749,7 +752,7 @@ pub struct Grant {
 }
 
 /// `SET search_path`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SearchPath {
     /// The schemas; `None` for the default.
     pub schemas: Option<Vec<Ident>>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::lock::{LockMode, Modes};
+use super::reason::Reason;
 use crate::model::Span;
 
 /// An object, the same through all its names.
@@ -109,7 +110,7 @@ pub struct Touch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// Why.
-    pub why: &'static str,
+    pub why: Reason,
     /// Where.
     pub span: Span,
     /// True when only the body of a function says so.

@@ -1,7 +1,9 @@
 //! What kinds of objects a statement can touch, and where their names live.
 
+use serde::{Deserialize, Serialize};
+
 /// A kind of object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "`as_str` says it")]
 pub enum Kind {
     Schema,

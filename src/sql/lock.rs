@@ -1,8 +1,10 @@
 //! PostgreSQL's table-level lock modes.
 
+use serde::{Deserialize, Serialize};
+
 /// A mode of <https://www.postgresql.org/docs/current/explicit-locking.html>,
 /// from the weakest to the strongest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are PostgreSQL's")]
 pub enum LockMode {
     AccessShare,

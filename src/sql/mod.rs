@@ -17,6 +17,7 @@ mod kind;
 mod lock;
 mod name;
 mod read;
+mod reason;
 
 pub use act::Reading;
 pub use catalogue::Catalogue;
@@ -25,3 +26,4 @@ pub use kind::{Kind, Scoping};
 pub use lock::{LOCK_MODES, LockMode, Modes};
 pub use name::{Ident, QName};
 pub use read::read;
+pub use reason::Reason;

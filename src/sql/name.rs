@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Span;
 
 /// `NAMEDATALEN - 1`: longer names are cut, in silence, by the server
@@ -11,7 +13,7 @@ const MAX_NAME_BYTES: usize = 63;
 
 /// A name in the form in which the catalogue stores it: folded unless it was
 /// quoted, and never longer than the server keeps.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ident(Arc<str>);
 
 impl Ident {
@@ -57,7 +59,7 @@ impl fmt::Debug for Ident {
 }
 
 /// A name in a statement, perhaps with a schema.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct QName {
     /// The schema, when one is written.
     pub schema: Option<Ident>,

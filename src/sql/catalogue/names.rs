@@ -1,5 +1,7 @@
 //! Names to objects.
 
+use std::sync::LazyLock;
+
 use super::Catalogue;
 use super::object::{Detail, NameKey, Object, Relation, Scope, Slot};
 use crate::model::Span;
@@ -15,6 +17,9 @@ pub(super) enum Absent {
     /// It does not matter: `IF EXISTS`, `OR REPLACE`.
     Fine,
 }
+
+/// The schema of temporary objects.
+static TEMPORARY: LazyLock<Ident> = LazyLock::new(|| Ident::new("pg_temp"));
 
 impl Catalogue {
     /// The slot of a name; made when it was never heard of.
@@ -73,8 +78,8 @@ impl Catalogue {
         match (kind.scoping(), &name.schema) {
             (Scoping::Schema, Some(schema)) => vec![Scope::Schema(schema.clone())],
             (Scoping::Schema, None) => {
-                let temporary = std::iter::once(Ident::new("pg_temp"));
-                temporary.chain(self.path.iter().cloned()).map(Scope::Schema).collect()
+                let schemas = std::iter::once(&*TEMPORARY).chain(&self.path);
+                schemas.cloned().map(Scope::Schema).collect()
             }
             _ => vec![Scope::Global],
         }
@@ -84,7 +89,7 @@ impl Catalogue {
     /// known may be there, or be passed over: then the name is taken in the next one.
     pub(super) fn home(&mut self, kind: Kind, name: &QName, temporary: bool) -> Scope {
         if temporary {
-            return Scope::Schema(Ident::new("pg_temp"));
+            return Scope::Schema(TEMPORARY.clone());
         }
         if let Some(schema) = &name.schema {
             return Scope::Schema(schema.clone());

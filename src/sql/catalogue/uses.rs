@@ -11,6 +11,7 @@ use super::names::Absent;
 use super::object::Detail;
 use crate::model::Span;
 use crate::sql::act::{ColumnUse, RelationUse, RowAccess, Uses};
+use crate::sql::builtin;
 use crate::sql::footprint::{Aspect, ObjectId, Op};
 use crate::sql::kind::Kind;
 use crate::sql::lock::LockMode;
@@ -195,12 +196,16 @@ impl Catalogue {
 
     /// A type may be a table's row type, or come with a range
     /// (<https://www.postgresql.org/docs/current/sql-createtype.html>); a built-in one
-    /// is nobody's.
+    /// is nobody's, and found before all others
+    /// (<https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-CATALOG>).
     pub(super) fn find_type(&mut self, name: &QName) -> Option<ObjectId> {
+        let text = name.name.as_str();
+        if name.schema.is_none() && builtin::is_type(text) {
+            return None;
+        }
         if let Some(id) = self.peek(Kind::Type, name).or_else(|| self.peek(Kind::Table, name)) {
             return Some(id);
         }
-        let text = name.name.as_str();
         if text.contains("multirange") {
             let range = [text.replace("multirange", "range"), text.replace("_multirange", "")];
             let of = |it: &String| QName { name: Ident::new(it), ..name.clone() };
@@ -209,11 +214,8 @@ impl Catalogue {
                 return found;
             }
         }
-        if name.schema.is_some() || !crate::sql::builtin::is_type(text) {
-            self.note_missing(Kind::Table, name);
-            return self.find(Kind::Type, name, Absent::Missing);
-        }
-        None
+        self.note_missing(Kind::Table, name);
+        self.find(Kind::Type, name, Absent::Missing)
     }
 
     /// A string in a column of names is looked up like a name.
