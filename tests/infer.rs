@@ -56,6 +56,29 @@ fn the_sum_counts_what_is_listed() {
     }
 }
 
+#[test]
+fn ids_that_are_ordered_against_their_numbers_are_told_of() {
+    let dir = temporary_dir();
+    let sets = [
+        ("9_a", "", "UPDATE t SET x = 1;"),
+        ("10_b", "", "UPDATE t SET x = 2;"),
+        ("08_c", "", "UPDATE u SET x = 1;"),
+        ("09_d", "", "UPDATE u SET x = 2;"),
+    ];
+    let write = |(id, on, sql): (&str, &str, &str)| {
+        let text = format!("-- @dependencies: [{on}]\n{sql}\n");
+        fs::write(dir.path().join(format!("{id}.sql")), text).unwrap();
+    };
+    sets.into_iter().for_each(write);
+    let args = ["--dir", dir.path().to_str().unwrap(), "infer"];
+    let told = migraph(&args).stderr;
+    assert!(told.contains("warning[assumed-order]: `9_a` is taken behind `10_b`"), "{told}");
+    assert!(!told.contains("of the kind"), "{told}");
+    write(("10_b", "9_a", "UPDATE t SET x = 2;"));
+    let told = migraph(&args).stderr;
+    assert!(!told.contains("assumed-order"), "{told}");
+}
+
 /// Lets a program read `patch` in `dir`.
 fn feed(dir: &Path, program: &[&str], patch: &str) {
     let mut child = Command::new(program[0])

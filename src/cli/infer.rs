@@ -27,7 +27,8 @@ pub(super) fn run(
 ) -> Result<Exit, CliError> {
     let options = setup::looked_at(global, environment, Depth::Meaning);
     let options = LoadOptions { unlisted: Unlisted::Nothing, ..options };
-    let Loaded { graph, readings, warnings: found } = load(&options).map_err(CliError::Files)?;
+    let Loaded { graph, readings, warnings: mut found } =
+        load(&options).map_err(CliError::Files)?;
     let completion = Completion {
         strictness: match args.order {
             OrderArg::Strict => Strictness::Strict,
@@ -36,6 +37,7 @@ pub(super) fn run(
         keep_declared: args.keep_declared,
     };
     let inference = ops::infer(&graph, readings, completion).map_err(CliError::File)?;
+    found.extend(inference.warnings.iter().cloned());
     if args.write {
         ops::write(&inference.changes).map_err(CliError::File)?;
     }

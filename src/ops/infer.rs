@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::analyse::{Analysis, Completion, Dependency, completed};
 use crate::graph::{MigrationGraph, Node};
-use crate::model::MigrationId;
+use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place};
 use crate::parse::{Readings, with_dependencies};
 
 /// What is implied, for all migrations.
@@ -20,6 +20,8 @@ pub struct Inference {
     pub dependencies: Vec<Vec<Dependency>>,
     /// The files that would be written otherwise.
     pub changes: Vec<Change>,
+    /// What is doubtful about it.
+    pub warnings: Diagnostics,
 }
 
 /// A file with other dependencies.
@@ -75,7 +77,40 @@ pub fn infer(
         let after = with_dependencies(&before, (&migration.source, &migration.header), &ids);
         changes.push(Change { node, path, before, after });
     }
-    Ok(Inference { analysis, dependencies, changes })
+    let warnings = against_numbers(graph, &dependencies).into_iter().collect();
+    Ok(Inference { analysis, dependencies, changes, warnings })
+}
+
+/// Ids are ordered as texts. Where that makes a migration depend on one of a larger
+/// number, something else was meant, most likely.
+fn against_numbers(graph: &MigrationGraph, dependencies: &[Vec<Dependency>]) -> Option<Diagnostic> {
+    let number = |node: Node| leading_number(graph.id(node).as_str());
+    let against = |node: Node| {
+        let mut new = dependencies[node.index()].iter().filter(|it| !it.declared);
+        let on = new.find(|it| number(node).is_some_and(|own| number(it.on) > Some(own)))?.on;
+        Some((node, on))
+    };
+    let mut all = graph.nodes().filter_map(against);
+    let (node, on) = all.next()?;
+    let more = match all.count() {
+        0 => String::new(),
+        more => format!("; there are {more} more of the kind"),
+    };
+    let (id, on) = (graph.id(node), graph.id(on));
+    let message = format!(
+        "`{id}` is taken behind `{on}`, because ids are ordered as texts, and would depend on it{more}"
+    );
+    let warning = Diagnostic::warning(Code::AssumedOrder, message);
+    Some(warning.at(Place::file(&graph.migration(node).source)).help(
+        "rename the files so that their numbers have the same width: `migraph import --from plain` does; or declare what comes first",
+    ))
+}
+
+/// The number that `id` begins with, for comparing: how many digits, and which.
+fn leading_number(id: &str) -> Option<(usize, &str)> {
+    let end = id.find(|c: char| !c.is_ascii_digit()).unwrap_or(id.len());
+    let digits = id[..end].trim_start_matches('0');
+    (end > 0).then_some((digits.len(), digits))
 }
 
 /// Writes each change; a file has its old bytes or its new ones at any instant.
