@@ -490,7 +490,9 @@ fn a_commit_that_nothing_began_becomes_a_remark() {
     ]);
     assert!(found.migrations[0].text.ends_with("(a int);\n-- (not needed) COMMIT;\n"));
     assert!(found.migrations[1].text.contains("(1); commit;"));
-    assert_eq!(ids(&found), ["1_a", "2_b"]);
+    let third = &found.migrations[2].text;
+    assert!(third.contains("BEGIN;\ncommit; BEGIN;\ninsert into t values (1); commit;"), "{third}");
+    assert_eq!(ids(&found), ["1_a", "2_b", "3_c"]);
 }
 
 #[test]

@@ -39,10 +39,14 @@ pub(super) fn completed(piece: Piece, notes: &mut Diagnostics) -> Piece {
         return without_begin(piece, only, notes);
     }
     let mut added = Vec::new();
-    if let Some(Turn::Commit(at)) = turns.first() {
-        let what = "this ended the transaction that the tool had begun: `BEGIN;` was put before the first statement";
-        notes.push(note(&piece, *at, Code::OwnTransaction, what));
-        added.push((start.span().start, "BEGIN;\n"));
+    for (commit, first) in without_a_begin(&statements, &turns) {
+        let what = if first == start.span().start {
+            "this ended the transaction that the tool had begun: `BEGIN;` was put before the first statement"
+        } else {
+            "this ended what stands behind the COMMIT before it: `BEGIN;` was put there"
+        };
+        notes.push(note(&piece, commit, Code::OwnTransaction, what));
+        added.push((first, "BEGIN;\n"));
     }
     if let Some(Turn::Begin(at)) = turns.last() {
         let what = "the tool ended this transaction: `COMMIT;` was put at the end";
@@ -52,6 +56,24 @@ pub(super) fn completed(piece: Piece, notes: &mut Diagnostics) -> Piece {
         added.push((text.len(), "\nCOMMIT;"));
     }
     added.into_iter().rev().fold(piece, |piece, (at, what)| piece.with(at, what))
+}
+
+/// Each COMMIT that has no BEGIN, and where the first statement begins that it commits.
+/// The server takes what is sent in one message for a transaction as far as the next
+/// COMMIT (<https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT>).
+fn without_a_begin(statements: &[StatementTokens<'_>], turns: &[Turn]) -> Vec<(Span, usize)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    for (at, turn) in turns.iter().enumerate() {
+        let Turn::Commit(commit) = *turn else { continue };
+        let begun = at.checked_sub(1).is_some_and(|at| matches!(turns[at], Turn::Begin(_)));
+        let first = statements.iter().map(|it| it.span().start).find(|start| *start >= from);
+        // A second COMMIT right behind the first has nothing to commit.
+        let first = first.filter(|first| at == 0 || *first < commit.start);
+        found.extend(first.filter(|_| !begun).map(|first| (commit, first)));
+        from = commit.end;
+    }
+    found
 }
 
 /// Without a BEGIN that nothing ends and that began nothing: the tool had done so, and
@@ -109,6 +131,9 @@ mod tests {
             ("a; COMMIT; BEGIN; b -- y", "BEGIN;\na; COMMIT; BEGIN; b; -- y\nCOMMIT;", 2),
             ("BEGIN; a; COMMIT; BEGIN; b;", "BEGIN; a; COMMIT; BEGIN; b;\nCOMMIT;", 1),
             ("a;\nBEGIN; -- y\nb;", "a;\n-- (not needed) BEGIN; -- y\nb;", 1),
+            ("a; COMMIT;\nb; c; COMMIT; d;", "BEGIN;\na; COMMIT;\nBEGIN;\nb; c; COMMIT; d;", 2),
+            ("BEGIN; a; COMMIT; b; COMMIT;", "BEGIN; a; COMMIT; BEGIN;\nb; COMMIT;", 1),
+            ("a; COMMIT; COMMIT; b;", "BEGIN;\na; COMMIT; COMMIT; b;", 1),
             ("BEGIN; b;", "BEGIN; b;", 0),
             ("BEGIN; a; COMMIT; b;", "BEGIN; a; COMMIT; b;", 0),
             ("a; COMMIT; b; ROLLBACK;", "a; COMMIT; b; ROLLBACK;", 0),
