@@ -1,29 +1,18 @@
 //! Functions of ours: what executing one does.
 
-use std::sync::Arc;
-
 use super::Catalogue;
-use super::object::{Body, Detail, Scope, Trigger};
+use super::object::{Body, Detail};
 use crate::model::Span;
 use crate::sql::act::{Act, Call};
 use crate::sql::footprint::ObjectId;
 use crate::sql::kind::Kind;
-use crate::sql::name::Ident;
-use crate::sql::read::{called, fired};
+use crate::sql::read::called;
 
 /// Functions that call functions: what is deeper is left out.
 const MAX_CALLS: usize = 50;
 
 /// As many calls of one statement are followed with their arguments.
 const MAX_FOLLOWED: usize = 300;
-
-/// What a trigger's function does for its table, read once.
-#[derive(Debug)]
-pub(super) struct Fired {
-    source: Arc<str>,
-    given: Vec<(Ident, String)>,
-    acts: Arc<[Act]>,
-}
 
 impl Catalogue {
     /// The functions that a default, a check, a trigger's condition or a view calls.
@@ -102,65 +91,6 @@ impl Catalogue {
             self.searching(path.as_ref(), |catalogue| catalogue.apply_all(&acts));
         }
         self.calls.pop();
-    }
-
-    /// Calls a trigger's function, which knows its table and what the trigger tells it.
-    pub(super) fn pull(&mut self, id: ObjectId, table: ObjectId, span: Span) {
-        let Detail::Trigger(trigger) = &self.object(id).detail else { return };
-        let Some(function) = trigger.function else { return };
-        let given = self.told(trigger, table);
-        self.calls.push(table);
-        self.execute(function, span);
-        self.calls.pop();
-        let bodies = match &self.object(function).detail {
-            Detail::Routine(it) if !self.soft => it.bodies.clone(),
-            _ => return,
-        };
-        if self.calls.contains(&function) || !self.followed.insert((id, Vec::new())) {
-            return;
-        }
-        self.calls.push(function);
-        for body in bodies {
-            let Some(acts) = self.acts_of((id, table), &body, &given) else { continue };
-            self.searching(body.path.as_ref(), |catalogue| catalogue.apply_all(&acts));
-        }
-        self.calls.pop();
-    }
-
-    /// What a body does for a trigger of a table. It is read once, however many rows
-    /// are written.
-    fn acts_of(
-        &mut self,
-        whose: (ObjectId, ObjectId),
-        body: &Body,
-        given: &[(Ident, String)],
-    ) -> Option<Arc<[Act]>> {
-        let source = body.source.as_ref()?;
-        let known = self.fired.get(&whose).filter(|it| it.given == given);
-        if let Some(known) = known.filter(|it| Arc::ptr_eq(&it.source, source)) {
-            return Some(Arc::clone(&known.acts));
-        }
-        let acts: Arc<[Act]> = fired(source, given).into();
-        let fired =
-            Fired { source: Arc::clone(source), given: given.to_vec(), acts: Arc::clone(&acts) };
-        self.fired.insert(whose, fired);
-        Some(acts)
-    }
-
-    /// <https://www.postgresql.org/docs/current/plpgsql-trigger.html>
-    fn told(&self, trigger: &Trigger, table: ObjectId) -> Vec<(Ident, String)> {
-        let name = self.name_of(table).to_string();
-        let schema = match &self.key_of(table).scope {
-            Scope::Schema(schema) => Some(schema.to_string()),
-            _ => None,
-        };
-        let arguments = trigger.arguments.iter().map(|it| ("tg_argv", it.clone()));
-        [("tg_table_name", name.clone()), ("tg_relname", name)]
-            .into_iter()
-            .chain(schema.map(|schema| ("tg_table_schema", schema)))
-            .chain(arguments)
-            .map(|(variable, value)| (Ident::new(variable), value))
-            .collect()
     }
 
     /// A body's statements are those of the function's own text: a span in it

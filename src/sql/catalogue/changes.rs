@@ -23,6 +23,10 @@ impl Catalogue {
         for change in &alter.changes {
             self.change(id, change);
         }
+        if alter.changes.iter().any(goes_down) {
+            // Children that were there before, or come later, count as well.
+            self.touch(id, Aspect::Members, Op::Read, alter.name.span);
+        }
         if !alter.only {
             self.pass_on(id, alter);
             return;
@@ -46,10 +50,6 @@ impl Catalogue {
     /// What a change does to the children of a table
     /// (<https://www.postgresql.org/docs/current/ddl-inherit.html>).
     fn pass_on(&mut self, id: ObjectId, alter: &AlterRelation) {
-        if alter.changes.iter().any(goes_down) {
-            // Children that were there before, or come later, count as well.
-            self.touch(id, Aspect::Members, Op::Read, alter.name.span);
-        }
         for child in self.heirs(id) {
             self.touch(child, Aspect::Members, Op::Read, alter.name.span);
             for change in &alter.changes {

@@ -255,6 +255,10 @@ impl Catalogue {
         let method =
             new.method.as_ref().map(|method| self.operator_classes_of(method.as_str(), span));
         self.touch(table, Aspect::Indexes, Op::Add, span);
+        if new.only {
+            // Partitions that are there by now get none; those that come later do.
+            self.touch(table, Aspect::Members, Op::Read, span);
+        }
         if new.unique {
             self.touch(table, Aspect::Constraints, Op::Add, span);
         }

@@ -21,6 +21,7 @@ mod reach;
 mod routines;
 mod rows;
 mod tables;
+mod triggers;
 mod uses;
 mod views;
 
@@ -28,9 +29,9 @@ use std::collections::HashSet;
 
 use rustc_hash::FxHashMap;
 
-use self::calls::Fired;
 use self::names::Absent;
 use self::object::{NameKey, Object, Scope, Slot};
+use self::triggers::Fired;
 use super::act::{Act, Argument, Reading, SearchPath};
 use super::footprint::{Aspect, Footprint, ObjectId, Op, Remark, SlotId};
 use super::kind::Kind;

@@ -10,7 +10,7 @@ use squawk_syntax::{SourceFile, SyntaxKind as S, SyntaxNode};
 use super::constant::{SETTING, Variables, sole_target};
 use super::tree::{Place, Text, child, ident, tokens};
 use super::{MAX_DEPTH, Reader};
-use crate::sql::act::{Act, Uses};
+use crate::sql::act::{Act, ColumnUse, Uses};
 use crate::sql::kind::Kind;
 use crate::sql::name::{Ident, QName};
 
@@ -79,6 +79,17 @@ impl Reader<'_> {
                     node.children().for_each(|it| self.part_of_body(&it, known, &mut inside));
                     acts.push(Act::Perhaps(inside));
                 }
+                S::PLPGSQL_RETURN_STMT => {
+                    let first = acts.len();
+                    node.children().for_each(|it| self.part_of_body(&it, known, acts));
+                    // A row that goes back as it is is not looked at.
+                    each_use(&mut acts[first..], &mut |uses| {
+                        uses.columns.retain(|it| it.table.is_some() || !is_row(&it.name));
+                    });
+                }
+                S::PLPGSQL_ASSIGN_TARGET | S::PLPGSQL_INTO_TARGET => {
+                    acts.extend(self.parts_of_row(&node));
+                }
                 S::PLPGSQL_EXPR | S::PLPGSQL_VAR_DECL | S::PLPGSQL_CURSOR_ARG => {
                     acts.push(self.uses(&node).into());
                     acts.extend(self.calls(&node, known));
@@ -95,6 +106,21 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// The columns in `NEW.x, NEW.y`, where they are given values.
+    pub(super) fn parts_of_row(self, targets: &SyntaxNode) -> Option<Act> {
+        let text = targets.to_string();
+        let part = |target: &str| {
+            let (row, part) = target.split_once('.')?;
+            let row = Ident::written(row.split_whitespace().last()?);
+            let name = Ident::written(part.split('[').next()?.trim());
+            let column =
+                ColumnUse { table: Some(row), name, sure: false, span: self.span(targets) };
+            column.table.as_ref().is_some_and(is_row).then_some(column)
+        };
+        let columns: Vec<_> = text.split(',').filter_map(part).collect();
+        (!columns.is_empty()).then(|| Uses { columns, ..Uses::default() }.into())
     }
 
     /// squawk's PL/pgSQL gives up on `INTO` in places where the server takes it: the
@@ -168,6 +194,12 @@ impl Reader<'_> {
         uses.objects.retain(|(kind, name)| *kind != Kind::Table || !variables.contains(&name.name));
         uses
     }
+}
+
+/// The rows that a trigger's function is called for
+/// (<https://www.postgresql.org/docs/current/plpgsql-trigger.html>).
+pub(in crate::sql) fn is_row(name: &Ident) -> bool {
+    matches!(name.as_str(), "new" | "old")
 }
 
 /// Adds `types` to whatever holds strings.

@@ -17,11 +17,15 @@ use crate::syntax::{on_large_stack, parse};
 /// call a function in each.
 const MAX_CALLS: usize = 200;
 
+/// As many are looked at. Each is gone through with all that stands in it, so that
+/// thousands within each other would take as long as their square.
+const MAX_LOOKED_AT: usize = 2_000;
+
 impl Reader<'_> {
     /// The calls in a statement, with the arguments that `known` tells.
     pub(super) fn calls(self, node: &SyntaxNode, known: &Variables) -> Vec<Act> {
         let is_call = |node: &SyntaxNode| matches!(node.kind(), S::CALL_EXPR | S::CALL);
-        let nodes = node.descendants().filter(is_call);
+        let nodes = node.descendants().filter(is_call).take(MAX_LOOKED_AT);
         let mut seen = HashSet::new();
         let calls = nodes.filter_map(|node| self.called_with(&node, known)).flatten();
         let new = calls.filter(|call| {

@@ -20,6 +20,7 @@ mod tree;
 
 use squawk_syntax::{SyntaxKind as S, SyntaxNode};
 
+pub(super) use self::block::is_row;
 pub(super) use self::call::{called, fired};
 use self::constant::Variables;
 use self::tree::{Place, Text};

@@ -58,18 +58,18 @@ impl Reader<'_> {
     }
 
     fn select_into(self, node: &SyntaxNode, acts: &mut Vec<Act>) {
-        let target =
-            child(node, S::INTO_CLAUSE).and_then(|into| self.name_in(&into, S::TABLE_NAME));
+        let into = child(node, S::INTO_CLAUSE);
+        let target = into.as_ref().and_then(|into| self.name_in(into, S::TABLE_NAME));
         // In PL/pgSQL, INTO names a variable, and the parser cannot know.
         let is_plpgsql = self.depth > 0;
         let query = self.uses_without(node, &[S::INTO_CLAUSE]);
-        match target.filter(|_| !is_plpgsql) {
-            Some(name) => {
-                let columns = crate::sql::read::create::output_columns(node);
-                acts.push(Act::CreateTable(Box::new(NewTable::of_query(name, query, columns))));
-            }
+        if let Some(name) = target.filter(|_| !is_plpgsql) {
+            let columns = crate::sql::read::create::output_columns(node);
+            acts.push(Act::CreateTable(Box::new(NewTable::of_query(name, query, columns))));
+        } else {
             // The first row is taken.
-            None => acts.push(Uses { picks: true, ..query }.into()),
+            acts.push(Uses { picks: true, ..query }.into());
+            acts.extend(into.and_then(|into| self.parts_of_row(&into)));
         }
     }
 
