@@ -4,7 +4,7 @@
 //! directory:
 //!
 //! ```text
-//! MAGIC, the program's identity, entries, SHA-256 of all before
+//! MAGIC, BUILD, entries, SHA-256 of all before
 //! an entry: SHA-256 of the script, the length of what follows in 32 bits, readings
 //! ```
 //!
@@ -34,11 +34,31 @@ pub const MIN_FILES: usize = 200;
 /// What nobody has used for so long is removed: its directory may be gone.
 const MAX_AGE: Duration = Duration::from_hours(30 * 24);
 
+/// A file that was not finished by then never will be: its run was killed.
+const MAX_AGE_OF_HALF: Duration = Duration::from_hours(1);
+
+/// Nothing of ours is larger: half a kilobyte for each of a million files.
+const MAX_BYTES: u64 = 1 << 29;
+
 const MAGIC: &[u8] = b"migraph readings 1\n";
+
+/// Tells this build of the program from every other: two of one version may differ.
+const BUILD: &[u8] =
+    concat!(env!("CARGO_PKG_VERSION"), " ", env!("MIGRAPH_SOURCES"), "\n").as_bytes();
+
 const DIGEST_BYTES: usize = 32;
 
 /// A SHA-256.
 type Digest = [u8; DIGEST_BYTES];
+
+/// A user's cache directory.
+#[derive(Clone, Debug)]
+pub struct Caches {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// The user's number: what belongs to anybody else is not believed.
+    pub owner: u32,
+}
 
 /// The cache of one migrations directory.
 #[derive(Debug)]
@@ -62,19 +82,19 @@ enum Readings {
 }
 
 impl Cache {
-    /// That of the migrations directory `dir`, below the user's cache directory `caches`;
-    /// `None` when there is no such directory to read.
-    pub fn of(dir: &Path, caches: &Path) -> Option<Self> {
-        let caches = caches.join("migraph/readings");
+    /// That of the migrations directory `dir`; `None` when there is no such directory to
+    /// read.
+    pub fn of(dir: &Path, caches: &Caches) -> Option<Self> {
+        let home = caches.dir.join("migraph/readings");
         let dir = fs::canonicalize(dir).ok()?;
         let name = Checksum::new(Sha256::digest(dir.as_os_str().as_encoded_bytes()).into());
-        Some(Self::at(caches.join(name.to_hex())))
+        Some(Self::at(home.join(name.to_hex()), caches.owner))
     }
 
     /// That in the file at `path`.
-    fn at(path: PathBuf) -> Self {
-        let bytes = if is_ours_alone(&path) { fs::read(&path) } else { Ok(Vec::new()) };
-        let bytes = bytes.unwrap_or_default();
+    fn at(path: PathBuf, owner: u32) -> Self {
+        let readable = is_file(&path) && is_private(&path, owner);
+        let bytes = if readable { fs::read(&path).unwrap_or_default() } else { Vec::new() };
         let index = index(&bytes).unwrap_or_default();
         Self { path, bytes, index, used: Mutex::default() }
     }
@@ -86,8 +106,7 @@ impl Cache {
         if used.values().all(|it| matches!(it, Readings::Known(_))) {
             return Ok(());
         }
-        let Some(identity) = identity() else { return Ok(()) };
-        let mut file = [MAGIC, &identity].concat();
+        let mut file = [MAGIC, BUILD].concat();
         for (script, readings) in &used {
             let readings = match readings {
                 Readings::Known(at) => &self.bytes[at.clone()],
@@ -137,7 +156,7 @@ fn digest(text: &str, purpose: Purpose) -> Digest {
 /// it is whole.
 fn index(bytes: &[u8]) -> Option<FxHashMap<Digest, Range<usize>>> {
     let (body, sum) = bytes.split_last_chunk::<DIGEST_BYTES>()?;
-    let entries = body.strip_prefix(MAGIC)?.strip_prefix(&identity()?)?;
+    let entries = body.strip_prefix(MAGIC)?.strip_prefix(BUILD)?;
     if Digest::from(Sha256::digest(body)) != *sum {
         return None;
     }
@@ -153,43 +172,50 @@ fn index(bytes: &[u8]) -> Option<FxHashMap<Digest, Range<usize>>> {
     Some(index)
 }
 
-/// Tells this build of the program from every other: two of one version may differ.
-fn identity() -> Option<Digest> {
-    let program = fs::metadata(std::env::current_exe().ok()?).ok()?;
-    let numbers = [program.size().to_le_bytes(), program.mtime().to_le_bytes()].concat();
-    let mut identity = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
-    identity.update(numbers);
-    identity.update(program.mtime_nsec().to_le_bytes());
-    Some(identity.finalize().into())
+/// Reading anything else might never end.
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= MAX_BYTES)
 }
 
-/// False where others could put a file in our place: what it says would be believed.
-fn is_ours_alone(path: &Path) -> bool {
-    let others_may_write = |dir: &Path| Some(fs::metadata(dir).ok()?.mode() & 0o022 != 0);
-    path.parent().and_then(others_may_write) == Some(false)
+/// False where anybody but `owner` and root could put a file in our place: what it says
+/// would be believed. In a sticky directory nobody can replace what is another's.
+fn is_private(path: &Path, owner: u32) -> bool {
+    const OTHERS_MAY_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let is_own = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.uid() == owner);
+    let trusted = |dir: &Path| {
+        fs::metadata(dir).is_ok_and(|it| {
+            let closed = it.mode() & OTHERS_MAY_WRITE == 0 || it.mode() & STICKY != 0;
+            closed && (it.uid() == owner || it.uid() == 0)
+        })
+    };
+    let Some(dir) = path.parent().and_then(|dir| fs::canonicalize(dir).ok()) else { return false };
+    let closed = fs::metadata(&dir).is_ok_and(|it| it.mode() & OTHERS_MAY_WRITE == 0);
+    closed && is_own(path) && is_own(&dir) && dir.ancestors().all(trusted)
 }
 
 /// Another run sees the old file or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    remove_old(dir)?;
+    remove_old(dir);
     let mut file = NamedTempFile::new_in(dir)?;
     file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())
 }
 
-fn remove_old(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
+/// Removes what it can: the rest will be tried again.
+fn remove_old(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let modified = entry.metadata().and_then(|it| it.modified());
         let age = modified.ok().and_then(|it| SystemTime::now().duration_since(it).ok());
-        if age.is_some_and(|it| it > MAX_AGE) {
-            fs::remove_file(entry.path())?;
+        let is_half = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let limit = if is_half { MAX_AGE_OF_HALF } else { MAX_AGE };
+        if age.is_some_and(|it| it > limit) {
+            fs::remove_file(entry.path()).unwrap_or_default();
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -203,15 +229,20 @@ mod tests {
         on_large_stack(|| crate::sql::read(&parse(script).unwrap()))
     }
 
+    /// Who owns what is made here.
+    fn me() -> u32 {
+        fs::metadata(tempfile::tempdir().unwrap().path()).unwrap().uid()
+    }
+
     fn recalled(path: &Path) -> Option<String> {
-        let cache = Cache::at(path.to_owned());
+        let cache = Cache::at(path.to_owned(), me());
         cache.recall(SCRIPT, Purpose::Meaning).map(|it| format!("{it:?}"))
     }
 
     /// A cache in which [`SCRIPT`] is known.
     fn filled(dir: &Path) -> PathBuf {
         let path = dir.join("private/one");
-        let cache = Cache::at(path.clone());
+        let cache = Cache::at(path.clone(), me());
         cache.remember(SCRIPT, Purpose::Meaning, &read(SCRIPT));
         cache.save().unwrap();
         path
@@ -222,7 +253,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = filled(dir.path());
         assert_eq!(recalled(&path), Some(format!("{:?}", read(SCRIPT))));
-        let cache = Cache::at(path);
+        let cache = Cache::at(path, me());
         assert!(cache.recall(SCRIPT, Purpose::Verdict).is_none());
         assert!(cache.recall(&format!("{SCRIPT} "), Purpose::Meaning).is_none());
     }
@@ -231,13 +262,13 @@ mod tests {
     fn what_a_run_did_not_ask_for_is_gone_when_it_has_learnt_something() {
         let dir = tempfile::tempdir().unwrap();
         let path = filled(dir.path());
-        Cache::at(path.clone()).save().unwrap();
+        Cache::at(path.clone(), me()).save().unwrap();
         assert!(recalled(&path).is_some());
-        let cache = Cache::at(path.clone());
+        let cache = Cache::at(path.clone(), me());
         cache.remember("SELECT 1", Purpose::Verdict, &[]);
         cache.save().unwrap();
         assert!(recalled(&path).is_none());
-        assert!(Cache::at(path).recall("SELECT 1", Purpose::Verdict).is_some());
+        assert!(Cache::at(path, me()).recall("SELECT 1", Purpose::Verdict).is_some());
     }
 
     #[test]
@@ -263,7 +294,7 @@ mod tests {
         let path = filled(dir.path());
         let mut other = fs::read(&path).unwrap();
         other.truncate(other.len() - DIGEST_BYTES);
-        other[MAGIC.len()] ^= 1;
+        other[MAGIC.len() + BUILD.len() - 2] ^= 1;
         other.extend_from_slice(&Sha256::digest(&other));
         fs::write(&path, other).unwrap();
         assert_eq!(recalled(&path), None);
@@ -275,18 +306,43 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = filled(dir.path());
         let parent = path.parent().unwrap();
-        fs::set_permissions(parent, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(recalled(&path), None);
+        for open in [parent, dir.path()] {
+            fs::set_permissions(open, fs::Permissions::from_mode(0o777)).unwrap();
+            assert_eq!(recalled(&path), None, "{}", open.display());
+            fs::set_permissions(open, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        assert!(recalled(&path).is_some());
+        let of_another = Cache::at(path, me() + 1);
+        assert!(of_another.recall(SCRIPT, Purpose::Meaning).is_none());
     }
 
     #[test]
-    fn what_was_not_used_for_a_month_is_removed() {
+    fn what_is_no_file_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = filled(dir.path());
-        let other = path.with_file_name("other");
-        let old = SystemTime::now() - MAX_AGE - Duration::from_hours(1);
-        fs::File::create(&other).unwrap().set_modified(old).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(recalled(&path), None);
         filled(dir.path());
-        assert!(path.exists() && !other.exists());
+        assert!(recalled(&path).is_some());
+    }
+
+    #[test]
+    fn what_was_not_used_for_a_month_or_never_finished_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = filled(dir.path());
+        let other = |name: &str, age: Duration| {
+            let other = path.with_file_name(name);
+            fs::File::create(&other).unwrap().set_modified(SystemTime::now() - age).unwrap();
+            other
+        };
+        let (hour, day) = (Duration::from_hours(1), Duration::from_hours(24));
+        let gone = [other("a", MAX_AGE + hour), other(".tmpa", day)];
+        let kept = [other("b", day), other(".tmpb", Duration::from_mins(1))];
+        fs::create_dir(path.with_file_name("directory")).unwrap();
+        fs::remove_file(&path).unwrap();
+        filled(dir.path());
+        assert!(gone.iter().all(|it| !it.exists()));
+        assert!(kept.iter().all(|it| it.exists()) && path.exists());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::cache::{Cache, MIN_FILES};
+use crate::cache::{Cache, Caches, MIN_FILES};
 use crate::graph::{self, MigrationGraph};
 use crate::model::{Code, Diagnostic, Diagnostics, Migration, Place, Source, shown_path};
 use crate::parse::{
@@ -34,7 +34,7 @@ pub struct LoadOptions {
     pub depth: Depth,
     /// The user's cache directory, where what is read of the scripts may come from an
     /// earlier run and is kept for a later one; `None` when neither is wanted.
-    pub cache: Option<PathBuf>,
+    pub cache: Option<Caches>,
 }
 
 /// A directory that can be planned.

@@ -6,11 +6,11 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use common::{Ran, command, repository, run, temporary_dir};
-use migraph::cache::{Cache, MIN_FILES};
+use migraph::cache::{Cache, Caches, MIN_FILES};
 use migraph::parse::{Depth, Memory as _, NoMemory, Purpose, parse_with};
 use migraph::sql::read;
 use migraph::syntax::{on_large_stack, parse};
@@ -112,11 +112,15 @@ fn two_runs_at_once_do_not_disturb_each_other() {
     assert_eq!(kept(home.path()).len(), 1);
 }
 
+/// The cache directory of the user who runs the tests.
+fn caches(dir: &Path) -> Caches {
+    Caches { dir: dir.to_owned(), owner: fs::metadata(dir).unwrap().uid() }
+}
+
 /// Everything that can be read can be kept.
 #[test]
 fn what_is_recalled_of_any_script_is_what_was_read() {
     let home = temporary_dir();
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let sets = fs::read_to_string(repository().join("tests/soundness/sets.json")).unwrap();
     let sets: serde_json::Value = serde_json::from_str(&sets).unwrap();
     let scripts: Vec<&str> = (sets.as_array().unwrap().iter())
@@ -124,7 +128,7 @@ fn what_is_recalled_of_any_script_is_what_was_read() {
         .map(|script| script.as_str().unwrap())
         .collect();
     assert!(scripts.len() > 3_000, "{}", scripts.len());
-    let cache = || Cache::of(home.path(), home.path()).unwrap();
+    let cache = || Cache::of(home.path(), &caches(home.path())).unwrap();
     let read = |script: &str| on_large_stack(|| parse(script).map(|tree| read(&tree)).unwrap());
     let written = cache();
     scripts.iter().for_each(|it| written.remember(it, Purpose::Meaning, &read(it)));
@@ -141,8 +145,7 @@ fn what_is_recalled_of_any_script_is_what_was_read() {
 #[test]
 fn only_valid_scripts_are_remembered() {
     let home = temporary_dir();
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let cache = Cache::of(home.path(), home.path()).unwrap();
+    let cache = Cache::of(home.path(), &caches(home.path())).unwrap();
     for (text, is_kept) in [
         ("-- @dependencies: []\n-- @transaction: always\nSELECT 1;", false),
         ("-- @dependencies: []\nSELEKT 1;", false),

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use tokio::runtime::{Builder, Runtime};
 
 use super::args::Global;
 use super::error::CliError;
+use crate::cache::Caches;
 use crate::config::{self, Environment};
 use crate::load::{LoadOptions, Loaded, load};
 use crate::parse::{Depth, Unlisted};
@@ -25,7 +27,8 @@ pub(super) fn files(global: &Global, depth: Depth) -> Result<Loaded, CliError> {
 /// How a directory is loaded that is only looked at: what was read of it the last time
 /// need not be read again.
 pub(super) fn looked_at(global: &Global, environment: &Environment, depth: Depth) -> LoadOptions {
-    let cache = environment.cache_dir().filter(|_| !global.no_cache);
+    let dir = environment.cache_dir().filter(|_| !global.no_cache);
+    let cache = dir.map(|dir| Caches { dir, owner: geteuid().as_raw() });
     LoadOptions { dir: global.dir.clone(), unlisted: unlisted(global), depth, cache }
 }
 

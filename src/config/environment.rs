@@ -75,7 +75,7 @@ impl Environment {
     pub fn cache_dir(&self) -> Option<PathBuf> {
         let home = || self.get("HOME").map(|home| Path::new(home).join(".cache"));
         let named = self.get("XDG_CACHE_HOME").map(PathBuf::from);
-        named.filter(|dir| dir.is_absolute()).or_else(home)
+        named.filter(|dir| dir.is_absolute()).or_else(home).filter(|dir| dir.is_absolute())
     }
 
     /// The value of `name`, unless it is empty.
