@@ -37,8 +37,12 @@ const MAX_AGE: Duration = Duration::from_hours(30 * 24);
 /// A file that was not finished by then never will be: its run was killed.
 const MAX_AGE_OF_HALF: Duration = Duration::from_hours(1);
 
-/// Nothing of ours is larger: half a kilobyte for each of a million files.
-const MAX_BYTES: u64 = 1 << 29;
+/// No file is larger: half a kilobyte for each of a million scripts. What has no place is
+/// read anew each time.
+const MAX_BYTES: usize = 1 << 29;
+
+/// What an entry's frame and the sum at the end take at most.
+const ROOM: usize = 256;
 
 const MAGIC: &[u8] = b"migraph readings 1\n";
 
@@ -113,12 +117,19 @@ impl Cache {
                 Readings::New(bytes) => bytes,
             };
             let Ok(length) = u32::try_from(readings.len()) else { continue };
+            if file.len() + readings.len() > MAX_BYTES - ROOM {
+                break;
+            }
             file.extend_from_slice(script);
             file.extend_from_slice(&length.to_le_bytes());
             file.extend_from_slice(readings);
         }
         file.extend_from_slice(&Sha256::digest(&file));
         replace(&self.path, &file)
+    }
+
+    fn note(&self, script: Digest, readings: Readings) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(script, readings);
     }
 }
 
@@ -135,12 +146,6 @@ impl Memory for Cache {
         if let Ok(bytes) = postcard::to_stdvec(readings) {
             self.note(digest(text, purpose), Readings::New(bytes));
         }
-    }
-}
-
-impl Cache {
-    fn note(&self, script: Digest, readings: Readings) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(script, readings);
     }
 }
 
@@ -174,7 +179,7 @@ fn index(bytes: &[u8]) -> Option<FxHashMap<Digest, Range<usize>>> {
 
 /// Reading anything else might never end.
 fn is_file(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= MAX_BYTES)
+    fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= MAX_BYTES as u64)
 }
 
 /// False where anybody but `owner` and root could put a file in our place: what it says
