@@ -53,6 +53,27 @@ fn what_is_kept_apart_for_two_reasons_of_one_name_is_told_once() {
     assert_eq!(found.matches("because of table public.a").count(), 1, "{found}");
 }
 
+#[test]
+fn what_may_be_there_already_is_no_error_when_it_is_made_late() {
+    for (uses, makes, level) in [
+        ("ALTER TABLE t ADD x int;", "CREATE TABLE t (id int);", "error"),
+        ("ALTER TABLE t ADD x int;", "CREATE TABLE IF NOT EXISTS t (id int);", "warning"),
+        ("CREATE TABLE s.t ();", "CREATE SCHEMA IF NOT EXISTS s;", "warning"),
+        (
+            "CREATE TABLE t (e e1);",
+            "DO $$ BEGIN IF now() > '2000-01-01' THEN CREATE TYPE e1 AS ENUM (); END IF; END $$;",
+            "warning",
+        ),
+    ] {
+        let dir = directory(&[("1", "", uses), ("2", "1", makes)]);
+        let dir = dir.path().to_str().unwrap();
+        let ran = migraph(&["--dir", dir, "--offline", "validate"]);
+        let told = format!("{level}[undeclared-dependency]");
+        assert!(ran.stderr.contains(&told) && ran.stderr.contains("that depends on it"), "{ran:?}");
+        assert_eq!(ran.code == 0, level == "warning", "{ran:?}");
+    }
+}
+
 /// The ablation of `docs/analysis.md`, over the sample.
 #[test]
 fn each_inferred_dependency_of_the_sample_is_missed_when_it_is_gone() {

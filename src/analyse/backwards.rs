@@ -2,7 +2,7 @@
 //!
 //! The order of two migrations is declared, and the first one uses what only the second
 //! one makes: on an empty database it fails. A baseline elsewhere is no excuse, since
-//! then making it would fail.
+//! then making it would fail, unless it is content with what is there.
 
 use rustc_hash::FxHashMap;
 

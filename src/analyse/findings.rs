@@ -9,7 +9,7 @@ use super::order::implied;
 use super::undeclared::{Undeclared, undeclared};
 use crate::graph::{MigrationGraph, Node};
 use crate::model::{Code, Dependency, Diagnostic, Diagnostics, Place, Span};
-use crate::sql::{Footprint, Touch};
+use crate::sql::{Footprint, Op, Touch};
 
 /// Everything that `analysis` finds in `graph`, in no particular order.
 pub fn findings(graph: &MigrationGraph, analysis: &Analysis) -> Diagnostics {
@@ -109,10 +109,19 @@ impl Finder<'_> {
         let object = self.analysis.catalogue().describe(pair.need.cell);
         let message =
             format!("`{second}` uses {object}, which `{first}` makes, and that depends on it");
-        Diagnostic::error(Code::UndeclaredDependency, message)
-            .at(self.place(later, second_span, "used here"))
-            .also(self.place(earlier, first_span, "made here"))
-            .help(format!("`{second}` must depend on `{first}`, and not the other way round"))
+        let help = format!("`{second}` must depend on `{first}`, and not the other way round");
+        let made = self.analysis.footprint(earlier).touch(pair.need.cell, Op::Write);
+        // A baseline elsewhere may have made it.
+        let told = match made.is_some_and(|made| made.guarded) {
+            true => Diagnostic::warning(Code::UndeclaredDependency, message)
+                .help(format!("{help}, unless something else makes it before these")),
+            false => Diagnostic::error(Code::UndeclaredDependency, message).help(help),
+        };
+        told.at(self.place(later, second_span, "used here")).also(self.place(
+            earlier,
+            first_span,
+            "made here",
+        ))
     }
 
     /// The one that must come first, the one that must come behind it, and where each

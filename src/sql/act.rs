@@ -85,6 +85,19 @@ impl From<Uses> for Act {
 }
 
 impl Act {
+    /// True for what is content with something that is there already.
+    pub(super) fn is_guarded(&self) -> bool {
+        match self {
+            Self::CreateTable(it) => it.if_not_exists,
+            Self::CreateIndex(it) => it.if_not_exists,
+            Self::CreateView(it) => it.if_not_exists || it.replace,
+            Self::CreateRoutine(it) => it.replace,
+            Self::CreateSequence(it) => it.if_not_exists,
+            Self::Create(it) => it.if_not_exists || it.replace,
+            _ => false,
+        }
+    }
+
     /// True for what event triggers are told of: all that changes a definition
     /// (<https://www.postgresql.org/docs/current/event-trigger-matrix.html>).
     pub(super) fn is_definition(&self) -> bool {

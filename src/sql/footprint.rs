@@ -92,7 +92,8 @@ impl Op {
 }
 
 /// How a migration touches a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one use")]
 pub struct Touch {
     /// Where it does so first.
     pub span: Span,
@@ -104,6 +105,8 @@ pub struct Touch {
     /// Of a use: what was there is gone. Of a change of a name: nothing has it
     /// afterwards.
     pub gone: bool,
+    /// Of a change of a name: what has it already may stay, as with `IF NOT EXISTS`.
+    pub guarded: bool,
 }
 
 /// A statement that must not run beside any other, or that is not understood.

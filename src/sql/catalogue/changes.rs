@@ -63,7 +63,9 @@ impl Catalogue {
     fn change(&mut self, id: ObjectId, change: &Change) {
         match change {
             Change::AddColumn { column, if_not_exists } => {
+                self.guarded = *if_not_exists;
                 self.column_added(id, column, *if_not_exists);
+                self.guarded = false;
             }
             Change::DropColumn(member) => self.column_dropped(id, member),
             Change::RenameColumn(from, to, span) => self.column_renamed(id, from, to, *span),

@@ -40,6 +40,7 @@ use crate::model::Span;
 
 /// A symbolic catalogue; see the module's text.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of the replay of its own")]
 pub struct Catalogue {
     objects: Vec<Object>,
     slots: Vec<Slot>,
@@ -87,6 +88,8 @@ pub struct Catalogue {
     /// True while it is not certain that what is read happens: what is dropped then
     /// stays known, because what comes later may still mean it.
     perhaps: bool,
+    /// True while something is made that may be there already: `IF NOT EXISTS`.
+    guarded: bool,
 }
 
 impl Default for Catalogue {
@@ -115,6 +118,7 @@ impl Default for Catalogue {
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,
+            guarded: false,
         };
         let mut global = |kind, name| {
             catalogue.make(kind, Scope::Global, (&Ident::new(name), Span::default()));
@@ -171,6 +175,7 @@ impl Catalogue {
     }
 
     fn apply(&mut self, act: &Act) {
+        self.guarded = act.is_guarded();
         match act {
             Act::Use(uses) => self.run(uses),
             Act::Call(call) => self.call_with(call),

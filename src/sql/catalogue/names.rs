@@ -219,15 +219,14 @@ impl Catalogue {
     fn look_in_vain(&mut self, slot: SlotId, needed: bool, span: Span) {
         let made = self.slots[slot.0 as usize].made;
         let (missing, gone) = (needed && !made, needed && made);
-        let touch = Touch { span: self.place(span), soft: self.soft, missing, gone };
+        let touch = Touch { missing, gone, ..self.plain_touch(span) };
         self.now.add(Cell::Name(slot), Op::Read, touch);
     }
 
     /// Records that the present script does this to an aspect of an object.
     pub(super) fn touch(&mut self, id: ObjectId, aspect: Aspect, op: Op, span: Span) {
         if !self.object(id).temporary {
-            let touch =
-                Touch { span: self.place(span), soft: self.soft, missing: false, gone: false };
+            let touch = self.plain_touch(span);
             self.now.add(Cell::Object(id, aspect), op, touch);
         }
     }
@@ -271,8 +270,12 @@ impl Catalogue {
     }
 
     fn touch_slot(&mut self, slot: SlotId, op: Op, span: Span) {
-        let touch = Touch { span: self.place(span), soft: self.soft, missing: false, gone: false };
+        let touch = Touch { guarded: self.perhaps || self.guarded, ..self.plain_touch(span) };
         self.now.add(Cell::Name(slot), op, touch);
+    }
+
+    fn plain_touch(&self, span: Span) -> Touch {
+        Touch { span: self.place(span), soft: self.soft, ..Touch::default() }
     }
 
     /// Makes an object. What has its name already is taken for it: the script
