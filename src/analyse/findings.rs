@@ -110,9 +110,12 @@ impl Finder<'_> {
         let message =
             format!("`{second}` uses {object}, which `{first}` makes, and that depends on it");
         let help = format!("`{second}` must depend on `{first}`, and not the other way round");
-        let made = self.analysis.footprint(earlier).touch(pair.need.cell, Op::Write);
-        // A baseline elsewhere may have made it.
-        let told = match made.is_some_and(|made| made.guarded) {
+        let guarded = |node, op| {
+            let touch = self.analysis.footprint(node).touch(pair.need.cell, op);
+            touch.is_some_and(|touch| touch.guarded)
+        };
+        // A baseline elsewhere may have made it, or what uses it.
+        let told = match guarded(earlier, Op::Write) || guarded(later, Op::Read) {
             true => Diagnostic::warning(Code::UndeclaredDependency, message)
                 .help(format!("{help}, unless something else makes it before these")),
             false => Diagnostic::error(Code::UndeclaredDependency, message).help(help),

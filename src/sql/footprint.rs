@@ -105,7 +105,8 @@ pub struct Touch {
     /// Of a use: what was there is gone. Of a change of a name: nothing has it
     /// afterwards.
     pub gone: bool,
-    /// Of a change of a name: what has it already may stay, as with `IF NOT EXISTS`.
+    /// Of a name: what has it already may stay, as with `IF NOT EXISTS`, and then nothing
+    /// is looked up either.
     pub guarded: bool,
 }
 

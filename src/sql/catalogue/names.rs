@@ -219,7 +219,8 @@ impl Catalogue {
     fn look_in_vain(&mut self, slot: SlotId, needed: bool, span: Span) {
         let made = self.slots[slot.0 as usize].made;
         let (missing, gone) = (needed && !made, needed && made);
-        let touch = Touch { missing, gone, ..self.plain_touch(span) };
+        let guarded = self.perhaps || self.guarded;
+        let touch = Touch { missing, gone, guarded, ..self.plain_touch(span) };
         self.now.add(Cell::Name(slot), Op::Read, touch);
     }
 
