@@ -59,6 +59,8 @@ fn what_may_be_there_already_is_no_error_when_it_is_made_late() {
         ("ALTER TABLE t ADD x int;", "CREATE TABLE t (id int);", "error"),
         ("ALTER TABLE t ADD x int;", "CREATE TABLE IF NOT EXISTS t (id int);", "warning"),
         ("CREATE TABLE s.t ();", "CREATE SCHEMA IF NOT EXISTS s;", "warning"),
+        ("SELECT * FROM v;", "CREATE OR REPLACE VIEW v AS SELECT 1;", "warning"),
+        ("CREATE OR REPLACE VIEW v AS SELECT * FROM t;", "CREATE TABLE t (id int);", "error"),
         ("CREATE TABLE IF NOT EXISTS t (d d1);", "CREATE DOMAIN d1 AS int;", "warning"),
         (
             "CREATE TABLE t (e e1);",

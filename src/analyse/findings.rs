@@ -115,16 +115,15 @@ impl Finder<'_> {
             touch.is_some_and(|touch| touch.guarded)
         };
         // A baseline elsewhere may have made it, or what uses it.
-        let told = match guarded(earlier, Op::Write) || guarded(later, Op::Read) {
-            true => Diagnostic::warning(Code::UndeclaredDependency, message)
-                .help(format!("{help}, unless something else makes it before these")),
-            false => Diagnostic::error(Code::UndeclaredDependency, message).help(help),
+        let problem = if guarded(earlier, Op::Write) || guarded(later, Op::Read) {
+            Diagnostic::warning(Code::UndeclaredDependency, message)
+                .help(format!("{help}, unless something else makes it before these"))
+        } else {
+            Diagnostic::error(Code::UndeclaredDependency, message).help(help)
         };
-        told.at(self.place(later, second_span, "used here")).also(self.place(
-            earlier,
-            first_span,
-            "made here",
-        ))
+        let used = self.place(later, second_span, "used here");
+        let made = self.place(earlier, first_span, "made here");
+        problem.at(used).also(made)
     }
 
     /// The one that must come first, the one that must come behind it, and where each

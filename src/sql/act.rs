@@ -85,15 +85,16 @@ impl From<Uses> for Act {
 }
 
 impl Act {
-    /// True for what is content with something that is there already.
+    /// True for what may not happen: it depends on a condition, or on what is there
+    /// already.
     pub(super) fn is_guarded(&self) -> bool {
         match self {
+            Self::Perhaps(_) => true,
             Self::CreateTable(it) => it.if_not_exists,
             Self::CreateIndex(it) => it.if_not_exists,
-            Self::CreateView(it) => it.if_not_exists || it.replace,
-            Self::CreateRoutine(it) => it.replace,
+            Self::CreateView(it) => it.if_not_exists,
             Self::CreateSequence(it) => it.if_not_exists,
-            Self::Create(it) => it.if_not_exists || it.replace,
+            Self::Create(it) => it.if_not_exists,
             _ => false,
         }
     }

@@ -105,8 +105,7 @@ pub struct Touch {
     /// Of a use: what was there is gone. Of a change of a name: nothing has it
     /// afterwards.
     pub gone: bool,
-    /// Of a name: what has it already may stay, as with `IF NOT EXISTS`, and then nothing
-    /// is looked up either.
+    /// Of a name: it may not come to that, as behind `IF NOT EXISTS`.
     pub guarded: bool,
 }
 

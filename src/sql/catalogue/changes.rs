@@ -63,9 +63,8 @@ impl Catalogue {
     fn change(&mut self, id: ObjectId, change: &Change) {
         match change {
             Change::AddColumn { column, if_not_exists } => {
-                self.guarded = *if_not_exists;
-                self.column_added(id, column, *if_not_exists);
-                self.guarded = false;
+                let lenient = *if_not_exists;
+                self.perhaps_if(lenient, |catalogue| catalogue.column_added(id, column, lenient));
             }
             Change::DropColumn(member) => self.column_dropped(id, member),
             Change::RenameColumn(from, to, span) => self.column_renamed(id, from, to, *span),

@@ -40,7 +40,6 @@ use crate::model::Span;
 
 /// A symbolic catalogue; see the module's text.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a state of the replay of its own")]
 pub struct Catalogue {
     objects: Vec<Object>,
     slots: Vec<Slot>,
@@ -85,11 +84,10 @@ pub struct Catalogue {
     temporary: Vec<ObjectId>,
     /// The present statement.
     statement: Span,
-    /// True while it is not certain that what is read happens: what is dropped then
-    /// stays known, because what comes later may still mean it.
+    /// True while it is not certain that what is read happens, as behind `IF` and
+    /// `IF NOT EXISTS`: what is dropped then stays known, because what comes later may
+    /// still mean it.
     perhaps: bool,
-    /// True while something is made that may be there already: `IF NOT EXISTS`.
-    guarded: bool,
 }
 
 impl Default for Catalogue {
@@ -118,7 +116,6 @@ impl Default for Catalogue {
             temporary: Vec::new(),
             statement: Span::default(),
             perhaps: false,
-            guarded: false,
         };
         let mut global = |kind, name| {
             catalogue.make(kind, Scope::Global, (&Ident::new(name), Span::default()));
@@ -175,7 +172,10 @@ impl Catalogue {
     }
 
     fn apply(&mut self, act: &Act) {
-        self.guarded = act.is_guarded();
+        self.perhaps_if(act.is_guarded(), |catalogue| catalogue.apply_surely(act));
+    }
+
+    fn apply_surely(&mut self, act: &Act) {
         match act {
             Act::Use(uses) => self.run(uses),
             Act::Call(call) => self.call_with(call),
@@ -198,12 +198,7 @@ impl Catalogue {
             Act::Grant(grant) => self.grant(grant),
             Act::SearchPath(path) => self.set_path(path),
             Act::Role(other) => self.other_role = *other,
-            Act::Block(acts) => self.apply_all(acts),
-            Act::Perhaps(acts) => {
-                let before = std::mem::replace(&mut self.perhaps, true);
-                self.apply_all(acts);
-                self.perhaps = before;
-            }
+            Act::Block(acts) | Act::Perhaps(acts) => self.apply_all(acts),
             Act::Barrier(why, span) => {
                 let remark = Remark { why, span: self.place(*span), soft: self.soft };
                 self.now.barriers.push(remark);
@@ -249,6 +244,15 @@ impl Catalogue {
     /// call is what counts.
     fn place(&self, span: Span) -> Span {
         if self.calls.is_empty() { span } else { self.statement }
+    }
+
+    /// Where `uncertain`, marks everything in `work` as what may not happen.
+    fn perhaps_if<T>(&mut self, uncertain: bool, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.perhaps;
+        self.perhaps |= uncertain;
+        let result = work(self);
+        self.perhaps = before;
+        result
     }
 
     /// Marks everything that happens in `work` as said by a body only, or as a guess.

@@ -219,8 +219,7 @@ impl Catalogue {
     fn look_in_vain(&mut self, slot: SlotId, needed: bool, span: Span) {
         let made = self.slots[slot.0 as usize].made;
         let (missing, gone) = (needed && !made, needed && made);
-        let guarded = self.perhaps || self.guarded;
-        let touch = Touch { missing, gone, guarded, ..self.plain_touch(span) };
+        let touch = Touch { missing, gone, guarded: self.perhaps, ..self.plain_touch(span) };
         self.now.add(Cell::Name(slot), Op::Read, touch);
     }
 
@@ -271,7 +270,7 @@ impl Catalogue {
     }
 
     fn touch_slot(&mut self, slot: SlotId, op: Op, span: Span) {
-        let touch = Touch { guarded: self.perhaps || self.guarded, ..self.plain_touch(span) };
+        let touch = Touch { guarded: self.perhaps, ..self.plain_touch(span) };
         self.now.add(Cell::Name(slot), op, touch);
     }
 

@@ -12,7 +12,9 @@ impl Catalogue {
         let span = view.name.span;
         let sources = self.sources(view);
         let scope = self.home(view.kind, &view.name, view.temporary);
-        let (id, fresh) = self.make(view.kind, scope, (&view.name.name, span));
+        // What the view is made of is looked up in any case.
+        let name = (&view.name.name, span);
+        let (id, fresh) = self.perhaps_if(view.replace, |it| it.make(view.kind, scope, name));
         self.lock(id, LockMode::AccessExclusive, span);
         if !fresh {
             self.touch(id, Aspect::Columns, Op::Write, span);
