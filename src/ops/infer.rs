@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::analyse::{Analysis, Completion, Dependency, completed};
 use crate::graph::{MigrationGraph, Node};
-use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Place};
+use crate::model::{Code, Diagnostic, Diagnostics, MigrationId, Number, Place};
 use crate::parse::{Readings, with_dependencies};
 
 /// What is implied, for all migrations.
@@ -84,10 +84,11 @@ pub fn infer(
 /// Ids are ordered as texts. Where that makes a migration depend on one of a larger
 /// number, something else was meant, most likely.
 fn against_numbers(graph: &MigrationGraph, dependencies: &[Vec<Dependency>]) -> Option<Diagnostic> {
-    let number = |node: Node| leading_number(graph.id(node).as_str());
+    let number = |node: Node| Number::read(graph.id(node).as_str()).map(|(number, _)| number);
     let against = |node: Node| {
+        let own = number(node)?;
         let mut new = dependencies[node.index()].iter().filter(|it| !it.declared);
-        let on = new.find(|it| number(node).is_some_and(|own| number(it.on) > Some(own)))?.on;
+        let on = new.find(|it| number(it.on).is_some_and(|other| other > own))?.on;
         Some((node, on))
     };
     let mut all = graph.nodes().filter_map(against);
@@ -104,13 +105,6 @@ fn against_numbers(graph: &MigrationGraph, dependencies: &[Vec<Dependency>]) -> 
     Some(warning.at(Place::file(&graph.migration(node).source)).help(
         "rename the files so that their numbers have the same width: `migraph import --from plain` does; or declare what comes first",
     ))
-}
-
-/// The number that `id` begins with, for comparing: how many digits, and which.
-fn leading_number(id: &str) -> Option<(usize, &str)> {
-    let end = id.find(|c: char| !c.is_ascii_digit()).unwrap_or(id.len());
-    let digits = id[..end].trim_start_matches('0');
-    (end > 0).then_some((digits.len(), digits))
 }
 
 /// Writes each change; a file has its old bytes or its new ones at any instant.

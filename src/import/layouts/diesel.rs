@@ -12,11 +12,11 @@ use toml::Table;
 use toml::de::Error;
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::directories::{directories, rest_is_unused, without_up};
-use crate::model::{Code, Diagnostic, Place};
+use crate::model::{Code, Diagnostic, Number, Place};
 
 /// A date has at least so many digits, whether it is one of the calendar or not.
 const DATE_DIGITS: usize = 8;

@@ -15,13 +15,13 @@ use std::iter;
 use std::sync::Arc;
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
 use super::super::template::dollar_placeholder;
 use super::super::tree::File;
 use super::versioned::same_version;
-use crate::model::{Code, Diagnostic, Place, Source};
+use crate::model::{Code, Diagnostic, Number, Place, Source};
 
 /// The beginnings of a callback's name.
 const EVENTS: [&str; 5] = ["before", "after", "create", "drop", "undo"];

@@ -10,11 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading, is_code};
 use super::super::tree::File;
 use super::marks;
-use crate::model::Code;
+use crate::model::{Code, Number};
 
 /// How a script that undoes another is called.
 const DOWN: [&str; 3] = ["down", "rollback", "undo"];

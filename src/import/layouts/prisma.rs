@@ -13,12 +13,13 @@ use std::collections::BTreeMap;
 
 use toml::Table;
 
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::super::{ImportError, Layout};
 use super::directories::{directories, rest_is_unused, without_up};
 use crate::load;
+use crate::model::Number;
 
 const LOCK: &str = "migration_lock.toml";
 

@@ -1,13 +1,13 @@
 //! Layouts with both directions in one file, told apart by comments.
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Cut, Entry, Reading, is_code};
 use super::super::tree::File;
 use super::versioned::same_version;
 use std::sync::Arc;
 
-use crate::model::{Diagnostic, Source};
+use crate::model::{Diagnostic, Number, Source};
 
 /// How the files of a layout are read.
 pub(super) struct Rules {

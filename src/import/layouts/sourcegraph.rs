@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::directories::{directories, rest_is_unused, without_up};
-use crate::model::{Code, Diagnostic, Place};
+use crate::model::{Code, Diagnostic, Number, Place};
 
 /// One directory.
 struct Node<'a> {

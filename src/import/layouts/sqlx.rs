@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::reading::{Entry, Reading};
 use super::super::tree::File;
 use super::versioned::same_version;
-use crate::model::{Code, Source};
+use crate::model::{Code, Number, Source};
 
 /// Which way a file goes.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -16,14 +16,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Layout;
-use super::super::names::{self, Label, Number};
+use super::super::names::{self, Label};
 use super::super::piece::Piece;
 use super::super::reading::{Entry, Reading, is_code};
 use super::super::template::go_actions;
 use super::super::tree::{File, Tree};
 use super::sqlx;
 use crate::load;
-use crate::model::{Code, Diagnostic, Place};
+use crate::model::{Code, Diagnostic, Number, Place};
 
 /// The names that pop gives to dialects, and whether PostgreSQL speaks them.
 const DIALECTS: [(&str, bool); 14] = [
