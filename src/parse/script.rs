@@ -102,7 +102,7 @@ fn understand(
     }
     let text = context.source.slice(span);
     let purpose = if read { Purpose::Meaning } else { Purpose::Verdict };
-    if let Some(readings) = context.memory.recall(text, purpose).filter(|_| judged) {
+    if judged && let Some(readings) = context.memory.recall(text, purpose) {
         return readings;
     }
     let tree = syntax::parse(text);

@@ -115,9 +115,8 @@ impl Reader<'_> {
             let (row, part) = target.split_once('.')?;
             let row = Ident::written(row.split_whitespace().last()?);
             let name = Ident::written(part.split('[').next()?.trim());
-            let column =
-                ColumnUse { table: Some(row), name, sure: false, span: self.span(targets) };
-            column.table.as_ref().is_some_and(is_row).then_some(column)
+            let span = self.span(targets);
+            is_row(&row).then_some(ColumnUse { table: Some(row), name, sure: false, span })
         };
         let columns: Vec<_> = text.split(',').filter_map(part).collect();
         (!columns.is_empty()).then(|| Uses { columns, ..Uses::default() }.into())
